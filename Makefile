@@ -1,0 +1,72 @@
+# Everything is set up from Python 3.11+ and the package registry; each step says what it does.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES = src/shouhao tests bench
+PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
+
+.PHONY: help setup demo test check bench lock docs clean
+
+help:
+	@echo "make setup   a virtual environment in .venv with pinned dependencies"
+	@echo "make demo    a seeded hospital, a real morning, report.html (HEADLESS=1 ends by itself)"
+	@echo "make test    every check and every test"
+	@echo "make check   formatting, lint, types, arrows between rooms"
+	@echo "make bench   the figures of the reach, with their floors (NAMES=booking)"
+	@echo "make lock    compile requirements/*.txt anew (needs uv)"
+	@echo "make docs    write the generated reference pages anew"
+	@echo "make clean   remove the environment and everything generated"
+
+$(VENV)/bin/python:
+	@echo "==> making a virtual environment in $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed")'
+	@$(PYTHON) -m venv $(VENV)
+
+# The package is installed by a path file, so that nothing is built and no build tool is fetched.
+define INSTALL_PACKAGE
+	@$(BIN)/python tools/link_package.py
+endef
+
+$(VENV)/.run: requirements/run.txt pyproject.toml tools/link_package.py | $(VENV)/bin/python
+	@echo "==> installing what running needs (requirements/run.txt, by hash)"
+	@$(PIP) -r requirements/run.txt
+	$(INSTALL_PACKAGE)
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	@echo "==> installing what testing needs (requirements/dev.txt, by hash)"
+	@$(PIP) -r requirements/dev.txt
+	@touch $@
+
+setup: $(VENV)/.dev
+	@echo "==> ready: $(BIN)/shouhao --help"
+
+demo: $(VENV)/.run
+	@echo "==> a morning at a seeded hospital"
+	@$(BIN)/shouhao demo $(if $(HEADLESS),--headless) --out $(or $(OUT),demo-out)
+
+check: $(VENV)/.dev
+	@echo "==> format, lint, types, arrows"
+	@$(BIN)/ruff format --check $(PACKAGES) tools
+	@$(BIN)/ruff check $(PACKAGES) tools
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+test: check
+	@echo "==> tests"
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+bench: $(VENV)/.dev
+	@$(BIN)/shouhao bench $(NAMES) --json bench-out.json
+
+lock:
+	@uv pip compile --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+	  --no-annotate --no-header --quiet pyproject.toml -o requirements/run.txt
+	@uv pip compile --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+	  --no-annotate --no-header --quiet pyproject.toml --extra dev -c requirements/run.txt -o requirements/dev.txt
+
+docs: $(VENV)/.run
+	@$(BIN)/python tools/reference.py
+
+clean:
+	rm -rf $(VENV) demo-out bench-out.json .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Sessions and slots, who may take them, and how they change hands."""

@@ -1,0 +1,1 @@
+"""The booking room's SQL, one subject a file."""

@@ -1,0 +1,209 @@
+"""What the desk reads and writes for one batch: a handful of statements however many requests it has.
+
+Locks are taken in one order everywhere: patients (by the flow, first), sessions, slots. Sessions stay locked
+until the commit, so that two processes never hand out the same number.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from shouhao.booking.decide import BatchView, Granted
+from shouhao.booking.model import Booking, BookRequest, FreeSlot, LiveBooking, OpenSession, Restriction
+from shouhao.booking.tables import bookings
+from shouhao.store import batch
+
+_BOOKING_COLUMNS = (
+    "id",
+    "slot_id",
+    "session_id",
+    "department_id",
+    "day",
+    "patient_id",
+    "account_id",
+    "channel",
+    "state",
+    "live",
+    "fee_cents",
+    "starts_at_us",
+    "created_at_us",
+    "hold_expires_at_us",
+)
+
+
+class SlotMoved(Exception):  # noqa: N818 - not an error: the batch is decided again
+    """A slot changed hands although it was locked against that; the batch is undone."""
+
+
+def look(connection: Connection, requests: Sequence[BookRequest], *, now_us: int) -> BatchView:
+    """Everything that deciding this batch depends on, with its sessions locked."""
+    sessions = lock_sessions(connection, {r.session_id for r in requests})
+    wanted = Counter(r.session_id for r in requests if r.session_id in sessions)
+    named = [r.slot_id for r in requests if r.slot_id is not None]
+    patients = {r.patient_id for r in requests}
+    return BatchView(
+        sessions=sessions,
+        free=_free(connection, wanted, spare=len(named)),
+        named=_named(connection, named) if named else {},
+        held=_held(connection, patients),
+        restrictions=_restrictions(connection, patients, now_us=now_us),
+    )
+
+
+def lock_sessions(connection: Connection, ids: Iterable[str]) -> dict[str, OpenSession]:
+    """The sessions that exist among these, locked in the order of their ids."""
+    found = connection.execute(_sql(connection.dialect.name).sessions, {"ids": batch.encode(sorted(ids))}).all()
+    return {
+        row[0]: OpenSession(
+            id=row[0],
+            department_id=row[1],
+            doctor_id=row[2],
+            day=row[3],
+            state=row[4],
+            fee_cents=row[5],
+            ends_at_us=row[6],
+            released_at_us=row[7],
+            hot=bool(row[8]),
+        )
+        for row in found
+    }
+
+
+def write(connection: Connection, granted: Sequence[Granted]) -> None:
+    """Record what was granted.
+
+    Raises:
+        SlotMoved: a slot was not free any more; nothing may be committed.
+    """
+    if not granted:
+        return
+    rows = [_booking_row(g.booking) for g in granted]
+    taken = connection.execute(_sql(connection.dialect.name).take, {"rows": batch.encode(rows)})
+    if taken.rowcount != len(rows):
+        raise SlotMoved
+    batch.insert(connection, bookings, _BOOKING_COLUMNS, rows)
+
+
+def held_by(connection: Connection, patient_id: str) -> list[LiveBooking]:
+    """What one locked person holds."""
+    return _held(connection, [patient_id]).get(patient_id, [])
+
+
+def restrictions_of(connection: Connection, patient_id: str, *, now_us: int) -> list[Restriction]:
+    """What keeps one person from booking now."""
+    return _restrictions(connection, [patient_id], now_us=now_us).get(patient_id, [])
+
+
+def _booking_row(b: Booking) -> dict[str, Any]:
+    return {
+        "id": b.id,
+        "slot_id": b.slot_id,
+        "session_id": b.session_id,
+        "department_id": b.department_id,
+        "day": b.day,
+        "patient_id": b.patient_id,
+        "account_id": b.account_id,
+        "channel": b.channel,
+        "state": b.state,
+        "live": True,
+        "fee_cents": b.fee_cents,
+        "starts_at_us": b.starts_at_us,
+        "created_at_us": b.created_at_us,
+        "hold_expires_at_us": b.hold_expires_at_us,
+    }
+
+
+def _free(connection: Connection, wanted: Counter[str], *, spare: int) -> dict[str, list[FreeSlot]]:
+    if not wanted:
+        return {}
+    rows = [{"session_id": session} for session in wanted]
+    most = max(wanted.values()) + spare
+    free: dict[str, list[FreeSlot]] = defaultdict(list)
+    for row in connection.execute(
+        _sql(connection.dialect.name).free, {"wanted": batch.encode(rows), "most": most}
+    ).all():
+        free[row[1]].append(_free_slot(row))
+    return free
+
+
+def _named(connection: Connection, ids: Sequence[str]) -> dict[str, FreeSlot]:
+    found = connection.execute(_sql(connection.dialect.name).named, {"ids": batch.encode(ids)}).all()
+    return {row[0]: _free_slot(row) for row in found}
+
+
+def _free_slot(row: Any) -> FreeSlot:
+    return FreeSlot(id=row[0], session_id=row[1], number=row[2], starts_at_us=row[3], ends_at_us=row[4])
+
+
+def _held(connection: Connection, patients: Iterable[str]) -> dict[str, list[LiveBooking]]:
+    held: dict[str, list[LiveBooking]] = {}
+    found = connection.execute(_sql(connection.dialect.name).held, {"ids": batch.encode(list(patients))}).all()
+    for patient_id, session_id, department_id, day in found:
+        held.setdefault(patient_id, []).append(LiveBooking(session_id, department_id, day))
+    return held
+
+
+def _restrictions(connection: Connection, patients: Iterable[str], *, now_us: int) -> dict[str, list[Restriction]]:
+    found = connection.execute(
+        _sql(connection.dialect.name).restrictions, {"ids": batch.encode(list(patients)), "now_us": now_us}
+    )
+    restrictions: dict[str, list[Restriction]] = {}
+    for patient_id, reason, department_id, ends_at_us in found:
+        restrictions.setdefault(patient_id, []).append(Restriction(reason, department_id, ends_at_us))
+    return restrictions
+
+
+class _Statements:
+    """The batch's statements, worded once for one kind of database."""
+
+    def __init__(self, dialect: str) -> None:
+        ids = batch.values(dialect, "ids")
+        wanted = batch.records(dialect, "wanted", {"session_id": "text"}, "w")
+        rows = batch.records(dialect, "rows", {"id": "text", "slot_id": "text"}, "r")
+        self.sessions = text(
+            f"""
+            SELECT s.id, s.department_id, s.doctor_id, s.day, s.state, s.fee_cents, s.ends_at_us, s.released_at_us,
+                   s.hot
+            FROM sessions s WHERE s.id IN {ids} ORDER BY s.id
+            """
+            + batch.locked(dialect, of="s")
+        )
+        self.free = text(
+            f"""
+            SELECT s.id, s.session_id, s.number, s.starts_at_us, s.ends_at_us
+            FROM {wanted} JOIN slots s ON s.id IN (
+                SELECT f.id FROM slots f
+                WHERE f.session_id = w.session_id AND f.state = 'free'
+                ORDER BY f.number LIMIT :most)
+            ORDER BY s.session_id, s.number
+            """
+        )
+        self.named = text(
+            f"""
+            SELECT id, session_id, number, starts_at_us, ends_at_us
+            FROM slots WHERE id IN {ids} AND state = 'free'
+            """
+        )
+        self.held = text(
+            f"SELECT patient_id, session_id, department_id, day FROM bookings WHERE live AND patient_id IN {ids}"
+        )
+        self.restrictions = text(
+            f"""
+            SELECT patient_id, reason, department_id, ends_at_us FROM restrictions
+            WHERE patient_id IN {ids} AND ends_at_us > :now_us
+            """
+        )
+        self.take = text(
+            f"""
+            UPDATE slots SET state = 'taken', booking_id = r.id
+            FROM {rows} WHERE slots.id = r.slot_id AND slots.state = 'free'
+            """
+        )
+
+
+@lru_cache(maxsize=2)
+def _sql(dialect: str) -> _Statements:
+    return _Statements(dialect)

@@ -1,0 +1,64 @@
+"""What must hold of bookings at any time; invariants 1 and 2 of the design, from every side."""
+
+from shouhao.store.invariants import Invariant
+
+INVARIANTS = (
+    Invariant(
+        code="slot_has_one_live_holder",
+        zh="一个号源最多一个有效预约",
+        en="A slot has at most one live booking",
+        sql="SELECT slot_id FROM bookings WHERE live GROUP BY slot_id HAVING count(*) > 1",
+    ),
+    Invariant(
+        code="slot_and_booking_agree",
+        zh="号源与其预约互相指向",
+        en="A taken slot names a live booking of that slot, and a live booking is named by its slot",
+        sql="""
+            SELECT s.id FROM slots s LEFT JOIN bookings b ON b.id = s.booking_id
+            WHERE s.state = 'taken'
+              AND (b.id IS NULL OR NOT b.live OR b.slot_id <> s.id OR b.session_id <> s.session_id)
+            UNION ALL
+            SELECT b.id FROM bookings b LEFT JOIN slots s ON s.id = b.slot_id AND s.booking_id = b.id
+            WHERE b.live AND s.id IS NULL
+        """,
+    ),
+    Invariant(
+        code="session_gives_no_more_than_it_has",
+        zh="有效预约数不超过排班号源数",
+        en="No session has more live bookings than slots",
+        sql="""
+            SELECT b.session_id FROM bookings b WHERE b.live GROUP BY b.session_id
+            HAVING count(*) > (SELECT count(*) FROM slots s WHERE s.session_id = b.session_id)
+        """,
+    ),
+    Invariant(
+        code="person_has_one_live_booking_a_session",
+        zh="同一就诊人在同一排班最多一个有效预约",
+        en="A person has at most one live booking in a session",
+        sql="SELECT patient_id FROM bookings WHERE live GROUP BY patient_id, session_id HAVING count(*) > 1",
+    ),
+    Invariant(
+        code="held_has_an_end",
+        zh="待支付的号都有时限",
+        en="Every held slot has a time at which it is let go",
+        sql="SELECT id FROM bookings WHERE state = 'held' AND hold_expires_at_us IS NULL",
+    ),
+    Invariant(
+        code="money_has_a_slot_or_is_owed_back",
+        zh="已收的费用要么对应有效预约,要么在退款",
+        en="Money that was taken belongs to a kept slot, or is owed back",
+        sql="""
+            SELECT p.id FROM payments p JOIN bookings b ON b.id = p.booking_id
+            WHERE p.state = 'paid' AND b.state IN ('held', 'returned', 'expired')
+        """,
+    ),
+    Invariant(
+        code="booking_was_recorded",
+        zh="每个有效预约都有事件记录",
+        en="Every live booking has its event",
+        sql="""
+            SELECT slot_id, patient_id FROM bookings WHERE live
+            EXCEPT SELECT slot_id, patient_id FROM events WHERE kind IN ('booked', 'extra_slot_added')
+        """,
+    ),
+)

@@ -1,0 +1,151 @@
+"""Tables of the booking room.
+
+A slot row exists before anyone can book it and names its live booking; a unique index over live bookings says
+the same from the other side. Neither alone is trusted: invariants compare the two.
+"""
+
+from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint, text
+
+from shouhao.store.schema import identifier, instant, metadata
+
+departments = Table(
+    "departments",
+    metadata,
+    identifier("id", primary_key=True),
+    Column("name_zh", Text, nullable=False),
+    Column("name_en", Text, nullable=False),
+)
+
+doctors = Table(
+    "doctors",
+    metadata,
+    identifier("id", primary_key=True),
+    Column("department_id", ForeignKey("departments.id"), nullable=False),
+    Column("name_zh", Text, nullable=False),
+    Column("name_en", Text, nullable=False),
+    Column("title_zh", Text, nullable=False),
+    Column("extra_daily_cap", Integer, nullable=False),  # extra slots a day that need no second person
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    identifier("id", primary_key=True),
+    Column("department_id", ForeignKey("departments.id"), nullable=False),
+    Column("doctor_id", ForeignKey("doctors.id"), nullable=True),
+    identifier("day"),  # ISO date
+    identifier("half"),  # am, pm, evening
+    identifier("kind"),  # general, expert, special, antenatal
+    instant("starts_at_us"),
+    instant("ends_at_us"),
+    Column("fee_cents", Integer, nullable=False),
+    identifier("state"),  # planned, released, closed
+    instant("release_at_us"),
+    instant("released_at_us", nullable=True),
+    Column("hot", Boolean, nullable=False),
+    identifier("source"),  # csv, fhir, calendar, console
+    CheckConstraint("fee_cents >= 0", name="fee"),
+    CheckConstraint("ends_at_us > starts_at_us", name="span"),
+)
+Index("ix_sessions_department_id_day", sessions.c.department_id, sessions.c.day)
+Index("ix_sessions_state_release_at_us", sessions.c.state, sessions.c.release_at_us)
+
+slots = Table(
+    "slots",
+    metadata,
+    identifier("id", primary_key=True),
+    Column("session_id", ForeignKey("sessions.id"), nullable=False),
+    Column("number", Integer, nullable=False),  # 号序, from 1
+    instant("starts_at_us"),
+    instant("ends_at_us"),
+    identifier("state"),  # planned, free, taken, withdrawn
+    identifier("booking_id", nullable=True),  # the live booking that holds it
+    Column("extra", Boolean, nullable=False),
+    UniqueConstraint("session_id", "number"),
+    CheckConstraint("number > 0", name="number"),
+    CheckConstraint("(state = 'taken') = (booking_id IS NOT NULL)", name="taken_has_a_booking"),
+    postgresql_with={"fillfactor": "70"},  # a slot changes hands on its own page
+)
+
+bookings = Table(
+    "bookings",
+    metadata,
+    identifier("id", primary_key=True),
+    identifier("slot_id"),
+    identifier("session_id"),
+    identifier("department_id"),
+    identifier("day"),
+    identifier("patient_id"),
+    identifier("account_id", nullable=True),
+    identifier("channel"),
+    identifier("state"),  # held, booked, checked_in, returned, expired, no_show
+    Column("live", Boolean, nullable=False),  # held, booked or checked in
+    Column("fee_cents", Integer, nullable=False),
+    instant("starts_at_us"),  # when the slot's segment starts
+    instant("created_at_us"),
+    instant("hold_expires_at_us", nullable=True),
+    instant("ended_at_us", nullable=True),
+    CheckConstraint("live = (state IN ('held', 'booked', 'checked_in'))", name="live"),
+    postgresql_with={"fillfactor": "80"},
+)
+_LIVE = {"sqlite_where": text("live"), "postgresql_where": text("live")}
+_HELD = {"sqlite_where": text("state = 'held'"), "postgresql_where": text("state = 'held'")}
+_DUE = {"sqlite_where": text("state = 'booked'"), "postgresql_where": text("state = 'booked'")}
+Index("uq_bookings_live_slot", bookings.c.slot_id, unique=True, **_LIVE)
+Index("uq_bookings_live_patient_session", bookings.c.patient_id, bookings.c.session_id, unique=True, **_LIVE)
+Index("ix_bookings_patient_id", bookings.c.patient_id)
+Index("ix_bookings_held_until", bookings.c.hold_expires_at_us, **_HELD)
+
+payments = Table(
+    "payments",
+    metadata,
+    identifier("id", primary_key=True),
+    identifier("booking_id", unique=True),
+    identifier("payer_id", nullable=True),
+    Column("amount_cents", Integer, nullable=False),
+    identifier("state"),  # open, paid, refund_due, refunded
+    identifier("gateway"),
+    identifier("gateway_ref", nullable=True),
+    instant("created_at_us"),
+    instant("paid_at_us", nullable=True),
+    instant("refunded_at_us", nullable=True),
+    Column("refund_attempts", Integer, nullable=False, server_default="0"),
+    instant("refund_next_at_us", nullable=True),
+)
+Index(
+    "ix_payments_refund_due",
+    payments.c.refund_next_at_us,
+    sqlite_where=text("state = 'refund_due'"),
+    postgresql_where=text("state = 'refund_due'"),
+)
+
+restrictions = Table(
+    "restrictions",
+    metadata,
+    identifier("id", primary_key=True),
+    identifier("patient_id"),
+    identifier("reason"),  # no_show, late_return, cooling
+    identifier("department_id", nullable=True),  # None: every department
+    identifier("booking_id"),
+    instant("starts_at_us"),
+    instant("ends_at_us"),  # equal to starts_at_us: it only counts towards the next one
+)
+Index("ix_restrictions_patient_id", restrictions.c.patient_id, restrictions.c.ends_at_us)
+
+extra_slot_requests = Table(
+    "extra_slot_requests",
+    metadata,
+    identifier("id", primary_key=True),
+    identifier("session_id"),
+    identifier("doctor_id"),
+    identifier("day"),
+    identifier("patient_id"),
+    Column("reason", Text, nullable=False),
+    identifier("state"),  # waiting, granted, refused
+    identifier("requested_by"),
+    identifier("decided_by", nullable=True),
+    identifier("booking_id", nullable=True),
+    instant("created_at_us"),
+    instant("decided_at_us", nullable=True),
+)
+Index("ix_extra_slot_requests_doctor_id_day", extra_slot_requests.c.doctor_id, extra_slot_requests.c.day)

@@ -1,0 +1,1 @@
+"""What happens across rooms, one file a story."""

@@ -1,0 +1,153 @@
+"""Pay: a held slot becomes a booked one when the gateway says, signed, that the money is there.
+
+A notice may come twice, after the hold is over, or for a slot that is gone. Money that no longer buys a slot is
+owed back in the same transaction; the worker gives it back until the gateway has taken note.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from shouhao.booking.decide import HoldTimes
+from shouhao.booking.model import Booking, BookingUnknown, HoldExpired, WrongState
+from shouhao.booking.payment import NoticeRefused, PaymentGateway, PaymentNotice
+from shouhao.booking.store import lifecycle
+from shouhao.kernel.clock import MINUTE_US, SECOND_US
+from shouhao.kernel.errors import Unavailable
+from shouhao.kernel.events import Event, EventKind
+from shouhao.patients.store import lock_patients
+from shouhao.store import event_log
+from shouhao.store.engine import Database
+
+_PAYING_S = 300  #: how long a slot at least waits once payment has begun, within the cap
+_REFUND_RETRY_LONGEST_US = 60 * MINUTE_US
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentDue:
+    """What the patient still has to do."""
+
+    payment_id: str
+    booking_id: str
+    amount_cents: int
+    expires_at_us: int
+    pay_url: str
+
+
+def begin_payment(
+    connection: Connection, *, booking_id: str, owner: str, gateway: PaymentGateway, hold: HoldTimes, now_us: int
+) -> PaymentDue:
+    """Open the payment of a held slot and let it wait a little longer, never past the cap.
+
+    Args:
+        owner: the account that asks.
+    Raises:
+        BookingUnknown: no such booking of this account.
+        WrongState: it is not waiting for money.
+        HoldExpired: the time to pay is over.
+    """
+    booking = _owned(connection, booking_id, owner=owner)
+    if booking.state == "expired":
+        raise HoldExpired("booking_id")
+    if booking.state != "held" or booking.hold_expires_at_us is None:
+        raise WrongState("booking_id", state=booking.state)
+    if now_us >= booking.hold_expires_at_us:
+        raise HoldExpired("booking_id")
+    cap_us = max(booking.created_at_us + hold.cap_s * SECOND_US, booking.hold_expires_at_us)
+    until_us = min(max(booking.hold_expires_at_us, now_us + _PAYING_S * SECOND_US), cap_us)
+    if until_us > booking.hold_expires_at_us:
+        lifecycle.extend_hold(connection, booking_id, until_us=until_us)
+    payment = lifecycle.open_payment(connection, booking=booking, gateway=gateway.name, now_us=now_us)
+    url = gateway.pay_url(payment_id=payment.id, amount_cents=payment.amount_cents, expires_at_us=until_us)
+    return PaymentDue(
+        payment_id=payment.id,
+        booking_id=booking_id,
+        amount_cents=payment.amount_cents,
+        expires_at_us=until_us,
+        pay_url=url,
+    )
+
+
+def take_notice(connection: Connection, notice: PaymentNotice, *, now_us: int) -> str:
+    """Act on a checked notice; the payment's state after it. A second one changes nothing.
+
+    Raises:
+        NoticeRefused: it is about no payment of ours, or another amount.
+    """
+    payment = lifecycle.find_payment(connection, payment_id=notice.payment_id)
+    if payment is None:
+        raise NoticeRefused("payment_id")
+    lock_patients(connection, [lifecycle.find_booking(connection, payment.booking_id).booking.patient_id])
+    placed = lifecycle.lock_booking(connection, payment.booking_id)
+    payment = lifecycle.find_payment(connection, payment_id=notice.payment_id)
+    if payment is None or notice.amount_cents != payment.amount_cents:
+        raise NoticeRefused("amount_cents")
+    if payment.state != "open":
+        return payment.state
+    booking = placed.booking
+    # The slot is the patient's until the expiry takes it away, so money a second late still buys it.
+    state = "paid" if booking.state == "held" else "refund_due"
+    lifecycle.mark_paid(
+        connection,
+        payment.id,
+        gateway_ref=notice.gateway_ref,
+        payer_id=notice.payer_id,
+        paid_at_us=notice.paid_at_us,
+        state=state,
+    )
+    if state == "paid":
+        lifecycle.set_state(connection, [booking.id], "booked")
+    happened = _event("paid", placed, now_us, payer_id=notice.payer_id, payment_id=payment.id, state=state)
+    event_log.append(connection, [happened])
+    return state
+
+
+def refund_due(db: Database, gateway: PaymentGateway, *, now_us: int, limit: int = 50) -> int:
+    """Ask the gateway for the refunds that are due; how many went through.
+
+    The gateway is asked between two units of work. Dying in between asks it again, which it takes as the same.
+    """
+    with db.read() as connection:
+        due = lifecycle.due_refunds(connection, now_us=now_us, limit=limit)
+    done = 0
+    for payment, attempts in due:
+        try:
+            gateway.refund(
+                payment_id=payment.id, gateway_ref=payment.gateway_ref or "", amount_cents=payment.amount_cents
+            )
+        except Unavailable:
+            wait_us = min(2**attempts * 10 * SECOND_US, _REFUND_RETRY_LONGEST_US)
+            with db.write() as connection:
+                lifecycle.postpone_refund(connection, payment.id, next_at_us=now_us + wait_us)
+            continue
+        with db.write() as connection:
+            if lifecycle.mark_refunded(connection, payment.id, now_us=now_us):
+                placed = lifecycle.find_booking(connection, payment.booking_id)
+                event_log.append(connection, [_event("refunded", placed, now_us, payment_id=payment.id)])
+                done += 1
+    return done
+
+
+def _owned(connection: Connection, booking_id: str, *, owner: str) -> Booking:
+    found = lifecycle.find_booking(connection, booking_id).booking
+    if found.account_id != owner:
+        raise BookingUnknown("booking_id")
+    lock_patients(connection, [found.patient_id])
+    return lifecycle.lock_booking(connection, booking_id).booking
+
+
+def _event(kind: EventKind, placed: lifecycle.Placed, now_us: int, payer_id: str | None = None, **detail: str) -> Event:
+    booking = placed.booking
+    return Event(
+        at_us=now_us,
+        kind=kind,
+        channel=booking.channel,
+        account_id=booking.account_id,
+        patient_id=booking.patient_id,
+        payer_id=payer_id,
+        department_id=booking.department_id,
+        doctor_id=placed.doctor_id,
+        session_id=booking.session_id,
+        slot_id=booking.slot_id,
+        detail={"booking_id": booking.id, **detail},
+    )

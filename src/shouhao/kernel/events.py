@@ -1,0 +1,82 @@
+"""Events: what rooms tell each other and what `analyze` reads, one row an event.
+
+The columns are an outside contract: hospitals export them and scripts read them. All ids are pseudonyms; an
+event never holds a name, an ID number or a phone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, get_args
+
+EventKind = Literal[
+    "account_registered",
+    "patient_bound",
+    "logged_in",
+    "viewed",
+    "searched",
+    "booked",
+    "refused",
+    "cancelled",
+    "paid",
+    "expired",
+    "waitlisted",
+    "offered",
+    "accepted",
+    "checked_in",
+    "no_show",
+    "extra_slot_added",
+    "face_checked",
+    "draw_entered",
+    "complained",
+    # What the house records beyond the patient's path:
+    "patient_registered",
+    "patient_verified",
+    "patient_edited",
+    "patient_unbound",
+    "guardian_bound",
+    "photo_submitted",
+    "photo_decided",
+    "logged_out",
+    "released",
+    "schedule_imported",
+    "refunded",
+    "extra_slot_requested",
+    "extra_slot_refused",
+    "policy_changed",
+    "channel_changed",
+    "staff_changed",
+]
+EVENT_KINDS: tuple[str, ...] = get_args(EventKind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened, at its source's time."""
+
+    at_us: int  #: microseconds since 1970-01-01 UTC, at the source
+    kind: EventKind
+    channel: str | None = None  #: app, wechat, web, phone, kiosk, window, platform:NAME
+    account_id: str | None = None
+    patient_id: str | None = None
+    payer_id: str | None = None
+    device_id: str | None = None
+    session_token: str | None = None  #: pseudonym of the sign-in, never the token itself
+    ip: str | None = None
+    user_agent: str | None = None
+    department_id: str | None = None
+    doctor_id: str | None = None
+    session_id: str | None = None
+    slot_id: str | None = None
+    released_at_us: int | None = None
+    staff_id: str | None = None
+    latency_ms: float | None = None  #: from page shown to request, where known
+    face_hash: str | None = None
+    frame_hash: str | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)  #: anything else, as JSON
+
+
+#: Column names of an exported event, in order; instants are written as ISO 8601 text or timestamps.
+EXPORT_COLUMNS: tuple[str, ...] = (
+    "event_id",
+    *("at" if f.name == "at_us" else "released_at" if f.name == "released_at_us" else f.name for f in fields(Event)),
+)

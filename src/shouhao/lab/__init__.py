@@ -1,0 +1,1 @@
+"""A hospital to try things on: its schedule, its patients, its morning."""

@@ -1,0 +1,125 @@
+"""Tables of the patients room. Everything that names a person is sealed; `*_hash` finds it again."""
+
+from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint, text
+
+from shouhao.store.schema import identifier, instant, metadata
+
+accounts = Table(
+    "accounts",
+    metadata,
+    identifier("id", primary_key=True),
+    identifier("phone_hash", unique=True),
+    Column("phone_sealed", Text, nullable=False),
+    Column("phone_masked", Text, nullable=False),
+    Column("active", Boolean, nullable=False),
+    instant("created_at_us"),
+)
+
+patients = Table(
+    "patients",
+    metadata,
+    identifier("id", primary_key=True),
+    identifier("document_kind"),  # resident_id, passport, hk_macau_permit, taiwan_permit, household_register
+    identifier("document_hash", unique=True),  # one document, one patient, for ever
+    Column("document_sealed", Text, nullable=False),
+    Column("document_masked", Text, nullable=False),
+    Column("name_sealed", Text, nullable=False),
+    Column("name_masked", Text, nullable=False),
+    identifier("phone_hash"),
+    Column("phone_sealed", Text, nullable=False),
+    Column("phone_masked", Text, nullable=False),
+    identifier("birth_day"),  # ISO date
+    identifier("sex", nullable=True),
+    identifier("verification"),  # pending, in_review, verified, rejected
+    identifier("verified_by", nullable=True),  # format_only, authority:NAME, photo_review, window
+    instant("verified_at_us", nullable=True),
+    instant("created_at_us"),
+    Column("version", Integer, nullable=False),
+)
+Index("ix_patients_phone_hash", patients.c.phone_hash)
+
+bindings = Table(
+    "bindings",
+    metadata,
+    identifier("id", primary_key=True),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),
+    Column("patient_id", ForeignKey("patients.id"), nullable=False),
+    identifier("relation"),  # self, child, parent, spouse, other
+    # A guardian must be bound to the same account as long as this lives; kept, because age and policy move on.
+    Column("guarded", Boolean, nullable=False, server_default=text("false")),
+    instant("bound_at_us"),
+    instant("unbound_at_us", nullable=True),
+)
+Index(
+    "uq_bindings_live",
+    bindings.c.account_id,
+    bindings.c.patient_id,
+    unique=True,
+    sqlite_where=text("unbound_at_us IS NULL"),
+    postgresql_where=text("unbound_at_us IS NULL"),
+)
+Index("ix_bindings_patient_id", bindings.c.patient_id)
+
+guardianships = Table(
+    "guardianships",
+    metadata,
+    identifier("id", primary_key=True),
+    Column("child_id", ForeignKey("patients.id"), nullable=False),
+    Column("guardian_id", ForeignKey("patients.id"), nullable=False),
+    instant("bound_at_us"),
+    UniqueConstraint("child_id", "guardian_id"),
+    CheckConstraint("child_id <> guardian_id", name="two_people"),
+)
+Index("ix_guardianships_guardian_id", guardianships.c.guardian_id)
+
+identity_checks = Table(
+    "identity_checks",
+    metadata,
+    identifier("id", primary_key=True),
+    Column("patient_id", ForeignKey("patients.id"), nullable=False),
+    identifier("authority"),  # format_only, authority:NAME, photo_review, window
+    identifier("verdict"),  # match, mismatch, unknown, unavailable
+    identifier("nonce", nullable=True),
+    Column("signed_verdict", Text, nullable=True),  # as the authority sent it, so that it can be checked again
+    identifier("staff_id", nullable=True),
+    instant("at_us"),
+)
+Index("ix_identity_checks_patient_id", identity_checks.c.patient_id)
+
+photo_reviews = Table(
+    "photo_reviews",
+    metadata,
+    identifier("id", primary_key=True),
+    Column("patient_id", ForeignKey("patients.id"), nullable=False),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),
+    Column("photo_sealed", Text, nullable=True),  # dropped once decided
+    identifier("photo_sha256"),
+    identifier("state"),  # waiting, approved, rejected
+    instant("submitted_at_us"),
+    instant("decided_at_us", nullable=True),
+    identifier("staff_id", nullable=True),
+    Column("reason", Text, nullable=True),
+)
+Index(
+    "uq_photo_reviews_waiting",
+    photo_reviews.c.patient_id,
+    unique=True,
+    sqlite_where=text("state = 'waiting'"),
+    postgresql_where=text("state = 'waiting'"),
+)
+
+patient_edits = Table(
+    "patient_edits",
+    metadata,
+    identifier("id", primary_key=True),
+    Column("patient_id", ForeignKey("patients.id"), nullable=False),
+    identifier("field"),
+    Column("old_sealed", Text, nullable=False),
+    Column("new_sealed", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    identifier("staff_id", nullable=True),  # one of the two is set: staff at a window,
+    identifier("account_id", nullable=True),  # or the account, before anybody has confirmed the patient
+    instant("at_us"),
+    CheckConstraint("(staff_id IS NULL) <> (account_id IS NULL)", name="one_editor"),
+)
+Index("ix_patient_edits_patient_id", patient_edits.c.patient_id)

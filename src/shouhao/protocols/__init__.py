@@ -1,0 +1,1 @@
+"""What other systems speak: identity authorities, FHIR, payment gateways."""

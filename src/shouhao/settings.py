@@ -1,0 +1,365 @@
+"""Settings: everything a hospital may choose, each with its name, default, unit and help in two languages.
+
+Read once, by the command line, from the environment (`SHOUHAO_NAME`) and an optional file; each room is handed its
+own small value and never this object. No secret has a default. docs/reference/settings.md is written from here.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from shouhao.booking.decide import HoldTimes
+from shouhao.booking.desk import DeskSettings
+from shouhao.flows.work import WorkSettings
+from shouhao.gate.model import PhoneCodeSettings, SignInSettings
+from shouhao.kernel.errors import Refused
+from shouhao.store.vault import CryptoProfile, read_master_key
+
+PREFIX = "SHOUHAO_"
+_MIB = 1024 * 1024
+_ADAPTER = r"[A-Za-z_][\w.]*:[A-Za-z_]\w*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong with the settings; never the value itself, which may be a secret."""
+
+    setting: str
+    zh: str
+    en: str
+
+
+class SettingsRefused(Refused):
+    """The system does not start with these settings."""
+
+    code = "settings.refused"
+    zh = "设置有问题,系统不启动:\n{listed_zh}"
+    en = "The system does not start with these settings:\n{listed_en}"
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        super().__init__(
+            listed_zh="\n".join(f"- {env_name(p.setting)}:{p.zh}" for p in problems),
+            listed_en="\n".join(f"- {env_name(p.setting)}: {p.en}" for p in problems),
+        )
+
+
+def setting(default: Any, zh: str, en: str, *, unit: str = "", secret: bool = False, **rules: Any) -> Any:
+    """A field that carries what the reference page tells of it."""
+    return Field(default, description=en, json_schema_extra={"zh": zh, "unit": unit, "secret": secret}, **rules)
+
+
+class Settings(BaseSettings):
+    """All settings. Values given in code win over the environment, that over the file, that over the defaults."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    # The whole
+    mode: Literal["embedded", "production"] = setting(
+        "embedded",
+        "embedded:单进程试用,首次运行自动生成密钥;production:正式运行,设置不安全则拒绝启动",
+        "embedded: one process, for trying out, makes its keys on first run; production: refuses unsafe settings",
+    )
+    data_dir: Path = setting(Path("data"), "数据目录", "Folder of the data")
+    database_url: SecretStr | None = setting(
+        None,
+        "数据库地址:sqlite:///路径 或 postgresql+psycopg://...;不填则为数据目录中的 SQLite 文件",
+        "Database: sqlite:///PATH or postgresql+psycopg://...; without it, a SQLite file in the data folder",
+        secret=True,
+    )
+    crypto_profile: CryptoProfile = setting(
+        "intl",
+        "新数据的加密算法:intl 为 AES-GCM 与 HMAC-SHA-256,sm 为国密 SM4-GCM 与 HMAC-SM3",
+        "What new data is sealed with: intl is AES-GCM and HMAC-SHA-256, sm is SM4-GCM and HMAC-SM3",
+    )
+    master_key_file: Path | None = setting(
+        None,
+        "主密钥文件(32 字节,权限 0600);embedded 模式不填则为数据目录中的 master.key",
+        "File of the master key (32 bytes, mode 0600); in embedded mode, without it, master.key in the data folder",
+    )
+    hospital_name_zh: str = setting("示范医院", "医院中文名称", "Name of the hospital in Chinese", min_length=1)
+    hospital_name_en: str = setting("Demo Hospital", "医院英文名称", "Name of the hospital in English", min_length=1)
+
+    # Servers
+    public_host: str = setting("127.0.0.1", "患者接口监听地址", "Address on which patients' requests are heard")
+    public_port: int = setting(8080, "患者接口端口", "Port of patients' requests", ge=1, le=65535)
+    console_host: str = setting("127.0.0.1", "工作人员控制台监听地址", "Address of the staff console")
+    console_port: int = setting(8081, "工作人员控制台端口", "Port of the staff console", ge=1, le=65535)
+    max_body_bytes: int = setting(64 * 1024, "请求体上限", "Largest request body", unit="B", ge=1024)
+    max_photo_bytes: int = setting(5 * _MIB, "人工审核照片上限", "Largest photo for review", unit="B", ge=1024)
+    idempotency_keep_h: int = setting(
+        48, "幂等键的保留时间", "How long answers to idempotency keys are kept", unit="h", ge=1
+    )
+    worker_tick_s: float = setting(1.0, "后台任务间隔", "How often the worker looks for work", unit="s", gt=0)
+    invariants_every_s: float = setting(
+        300.0, "后台核对数据不变式的间隔", "How often the invariants of the data are checked", unit="s", gt=0
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting("INFO", "日志级别", "Least level that is logged")
+    log_format: Literal["json", "console"] = setting(
+        "json", "日志格式:json 每行一条,console 便于阅读", "json: one object a line; console: for reading"
+    )
+
+    # Booking
+    desk_batch_max: int = setting(512, "每个事务最多处理的请求数", "Requests in one transaction, at most", ge=1)
+    desk_gather_ms: float = setting(
+        2.0, "一批中第一个请求等待其他请求的时间", "How long the first of a batch waits for others", unit="ms", ge=0
+    )
+    desk_queue_max: int = setting(
+        4096,
+        "每条通道最多排队的请求数,超过则请稍后再试",
+        "Requests that may wait in one lane; more are asked to retry",
+        ge=1,
+    )
+    desk_lanes: int = setting(2, "并行事务数(SQLite 恒为 1)", "Transactions under way at once (SQLite: always 1)", ge=1)
+    hold_s: int = setting(900, "待支付号源的保留时间", "How long an unpaid slot is held", unit="s", ge=1)
+    hold_cap_s: int = setting(
+        1800, "保留时间的上限,延长也不会超过", "The longest a slot is held, whatever prolongs it", unit="s", ge=1
+    )
+
+    # Signing in
+    sign_in_s: int = setting(1800, "登录有效期", "How long a sign-in lasts", unit="s", ge=60, le=86_400)
+    phone_code_sender: str = setting(
+        "console",
+        "验证码发送方式:console 打印到终端,仅供试用;或医院自己的实现,写作 包.模块:名称",
+        "What sends codes: console prints them, for trying out; or the hospital's own, as package.module:name",
+        pattern=f"^(console|{_ADAPTER})$",
+    )
+    phone_code_s: int = setting(300, "验证码有效期", "How long a code lives", unit="s", ge=30, le=3600)
+    phone_code_attempts: int = setting(5, "每个验证码可尝试的次数", "Tries at one code", ge=1, le=10)
+    phone_code_gap_s: int = setting(
+        60, "同一手机号两次发送的最短间隔", "Least time between two codes to one phone", unit="s", ge=1
+    )
+    phone_code_per_day: int = setting(
+        10, "同一手机号 24 小时内的发送上限", "Codes to one phone in any 24 hours", ge=1, le=100
+    )
+
+    # Identity authority
+    identity_authority: Literal["format_only", "http"] = setting(
+        "format_only",
+        "实名核验:format_only 仅核对证件格式,不能用于正式运行;http 为权威机构接口",
+        "Who confirms identities: format_only looks at the form alone and is not for production; http asks one",
+    )
+    identity_name: str = setting(
+        "authority", "权威机构名称,记入核验来源", "Name of the authority, kept with each check", pattern="^[a-z0-9_-]+$"
+    )
+    identity_url: str | None = setting(
+        None, "权威机构接口地址(https)", "Address of the authority (https)", pattern="^https://"
+    )
+    identity_client_cert_file: Path | None = setting(None, "双向 TLS 客户端证书", "Client certificate of mutual TLS")
+    identity_client_key_file: Path | None = setting(
+        None, "双向 TLS 客户端私钥(权限 0600)", "Client key of mutual TLS (mode 0600)"
+    )
+    identity_ca_file: Path | None = setting(None, "权威机构的 CA 证书", "CA certificate of the authority")
+    identity_public_key_file: Path | None = setting(
+        None, "验证权威机构签名的 Ed25519 公钥", "Ed25519 public key that signs the authority's answers"
+    )
+    identity_timeout_s: float = setting(3.0, "单次核验超时", "Longest wait for one answer", unit="s", gt=0, le=60)
+    identity_retries: int = setting(2, "核验失败后的重试次数", "Further tries after a failure", ge=0, le=10)
+    identity_breaker_failures: int = setting(
+        5, "连续失败多少次后暂停询问", "Failures in a row after which the authority is left alone", ge=1
+    )
+    identity_breaker_open_s: float = setting(30.0, "暂停询问的时间", "How long it is then left alone", unit="s", gt=0)
+
+    # Payment
+    payment_gateway: str = setting(
+        "reference",
+        "支付网关:reference 为演示实现,不能用于正式运行;或医院自己的实现,写作 包.模块:名称",
+        "Payment gateway: reference is for trying out, not for production; or the hospital's own, package.module:name",
+        pattern=f"^(reference|{_ADAPTER})$",
+    )
+    payment_key_file: Path | None = setting(
+        None, "验证支付通知的密钥文件(权限 0600)", "File of the key that payment notices are checked with (mode 0600)"
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - secrets are named by path instead
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Where values come from, strongest first."""
+        return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls)
+
+    def open_url(self) -> str:
+        """The database's URL, password and all: for opening it, never for showing."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.data_dir / 'shouhao.sqlite3'}"
+
+    def master_key_path(self) -> Path:
+        """Where the master key is kept."""
+        return self.master_key_file or self.data_dir / "master.key"
+
+    def master_key(self) -> bytes:
+        """The master key; embedded mode makes one on first use, production never does."""
+        return read_master_key(self.master_key_path(), create=self.mode == "embedded")
+
+    def desk(self) -> DeskSettings:
+        """What the booking desk is set up with; SQLite has one writer, so one lane."""
+        return DeskSettings(
+            batch_max=self.desk_batch_max,
+            gather_ms=self.desk_gather_ms,
+            queue_max=self.desk_queue_max,
+            lanes=1 if _is_sqlite(self.open_url()) else self.desk_lanes,
+        )
+
+    def holds(self) -> HoldTimes:
+        """How long a slot waits for its payment."""
+        return HoldTimes(hold_s=self.hold_s, cap_s=self.hold_cap_s)
+
+    def work(self) -> WorkSettings:
+        """How the worker looks for what is due."""
+        return WorkSettings(
+            tick_s=self.worker_tick_s,
+            invariants_every_s=self.invariants_every_s,
+            answers_kept_h=self.idempotency_keep_h,
+        )
+
+    def sign_in(self) -> SignInSettings:
+        """What sign-ins are issued with."""
+        return SignInSettings(life_s=self.sign_in_s)
+
+    def phone_codes(self) -> PhoneCodeSettings:
+        """What codes sent to phones keep to."""
+        return PhoneCodeSettings(
+            life_s=self.phone_code_s,
+            attempts=self.phone_code_attempts,
+            gap_s=self.phone_code_gap_s,
+            per_day=self.phone_code_per_day,
+        )
+
+
+def env_name(name: str) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def load_settings(file: Path | None = None, **given: Any) -> Settings:
+    """Read the settings once.
+
+    Args:
+        file: TOML when its name ends in `.toml`, otherwise lines of `SHOUHAO_NAME=value`; without it, the file
+            that SHOUHAO_SETTINGS_FILE names, if any.
+        **given: values that win over all others, such as options of the command line.
+
+    Raises:
+        SettingsRefused: a value breaks its rule, a name is unknown, or the file cannot be read.
+    """
+    named = os.environ.get(f"{PREFIX}SETTINGS_FILE")
+    file = file or (Path(named) if named else None)
+    if file is not None and not file.is_file():
+        raise SettingsRefused([Problem(setting="settings_file", zh=f"没有文件 {file}", en=f"there is no file {file}")])
+    try:
+        if file is None:
+            return Settings(**given)
+        if file.suffix != ".toml":
+            return Settings(_env_file=file, **given)
+        return _settings_with_toml(file)(**given)
+    except ValidationError as error:
+        raise SettingsRefused([_problem(dict(detail)) for detail in error.errors(include_input=False)]) from None
+    except ValueError:  # TOML and UTF-8 errors quote the file, which may hold a password
+        raise SettingsRefused(
+            [Problem(setting="settings_file", zh=f"无法读取 {file}", en=f"{file} cannot be read")]
+        ) from None
+
+
+def _settings_with_toml(file: Path) -> type[Settings]:
+    class FromTOML(Settings):
+        model_config = SettingsConfigDict(toml_file=file)
+
+    return FromTOML
+
+
+def _problem(detail: dict[str, Any]) -> Problem:
+    name = ".".join(str(part) for part in detail["loc"]).lower().removeprefix(PREFIX.lower())
+    return Problem(setting=name, zh=f"不符合规则({detail['msg']})", en=str(detail["msg"]))
+
+
+def check_start(settings: Settings) -> list[Problem]:
+    """Look at what the settings mean together, before anything is opened; returns what deserves a warning.
+
+    Raises:
+        SettingsRefused: with every problem at once, so that an operator corrects them in one round.
+    """
+    problems = [*_contradictions(settings), *_open_keys(settings)]
+    warnings: list[Problem] = []
+    if settings.mode == "production":
+        problems += _unfit_for_production(settings)
+        if _is_sqlite(settings.open_url()):
+            zh, en = "SQLite 只适合单机运行", "SQLite serves one machine only"
+            warnings.append(Problem(setting="database_url", zh=zh, en=en))
+    if problems:
+        raise SettingsRefused(problems)
+    return warnings
+
+
+def _contradictions(settings: Settings) -> list[Problem]:
+    problems = []
+    try:
+        known = make_url(settings.open_url()).get_backend_name() in {"sqlite", "postgresql"}
+    except ArgumentError:
+        known = False
+    if not known:
+        zh, en = "只能是 SQLite 或 PostgreSQL 的地址", "must be the URL of a SQLite or PostgreSQL database"
+        problems.append(Problem(setting="database_url", zh=zh, en=en))
+    if settings.hold_cap_s < settings.hold_s:
+        problems.append(
+            Problem(setting="hold_cap_s", zh="不能小于 hold_s", en="must not be less than hold_s"),
+        )
+    if settings.identity_authority == "http":
+        if settings.identity_url is None:
+            problems.append(_missing("identity_url"))
+        for name in ("client_cert_file", "client_key_file", "ca_file", "public_key_file"):
+            path = getattr(settings, f"identity_{name}")
+            if path is None or not path.is_file():
+                problems.append(_missing(f"identity_{name}"))
+    return problems
+
+
+def _open_keys(settings: Settings) -> list[Problem]:
+    """Keys that exist and that others on the machine can read."""
+    keys = {
+        "master_key_file": settings.master_key_path(),
+        "identity_client_key_file": settings.identity_client_key_file,
+        "payment_key_file": settings.payment_key_file,
+    }
+    zh, en = "其他用户可以读取,权限须为 0600", "others can read it; its mode must be 0600"
+    return [
+        Problem(setting=name, zh=zh, en=en)
+        for name, path in keys.items()
+        if path is not None and path.exists() and path.stat().st_mode & 0o077
+    ]
+
+
+def _unfit_for_production(settings: Settings) -> list[Problem]:
+    problems = []
+    if settings.master_key_file is None or not settings.master_key_file.is_file():
+        problems.append(_missing("master_key_file"))
+    if settings.payment_key_file is None or not settings.payment_key_file.is_file():
+        problems.append(_missing("payment_key_file"))
+    for name, trial in (
+        ("identity_authority", "format_only"),
+        ("phone_code_sender", "console"),
+        ("payment_gateway", "reference"),
+    ):
+        if getattr(settings, name) == trial:
+            zh, en = f"{trial} 仅供试用,不能用于正式运行", f"{trial} is for trying out, not for production"
+            problems.append(Problem(setting=name, zh=zh, en=en))
+    return problems
+
+
+def _missing(name: str) -> Problem:
+    return Problem(setting=name, zh="没有设置,或文件不存在", en="is not set, or there is no such file")
+
+
+def _is_sqlite(url: str) -> bool:
+    return url.startswith("sqlite")

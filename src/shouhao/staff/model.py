@@ -1,0 +1,85 @@
+"""Staff: operators, their roles, and the one question that guards every act: does this operator have this role?
+
+Everything starts from deny: an operator has the roles that were given by name and no others; no role holds another.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from shouhao.kernel.errors import InvalidInput, Refused
+
+#: window: serves at a counter; reviewer: decides photo reviews; outpatient_office: plans and policies;
+#: approver: the second pair of eyes; it: channels, keys, operators; auditor: reads and changes nothing.
+Role = Literal["window", "reviewer", "outpatient_office", "approver", "it", "auditor"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+_NAME_MAX = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """A person who works with the system."""
+
+    id: str
+    name: str
+    roles: frozenset[Role]
+    doctor_id: str | None = None  #: set when the operator is a doctor
+
+
+class StaffRefused(Refused):
+    """No active operator has this key."""
+
+    code = "staff.refused"
+    zh = "工作人员密钥无效"
+    en = "The staff key is not valid"
+
+
+class RoleMissing(Refused):
+    """The operator does not have the role that this act needs."""
+
+    code = "staff.role_missing"
+    zh = "此操作需要角色:{role}"
+    en = "This needs the role: {role}"
+
+
+def require(operator: Operator, *roles: Role) -> None:
+    """Let the act go on when the operator has one of these roles.
+
+    Raises:
+        RoleMissing: the operator has none of them, or none was named.
+    """
+    if operator.roles.isdisjoint(roles):
+        raise RoleMissing(role="|".join(roles))
+
+
+def check_roles(roles: Iterable[str]) -> frozenset[Role]:
+    """The roles, when each of them exists and there is one at least.
+
+    Raises:
+        InvalidInput: there is none, or one that does not exist.
+    """
+    given = set(roles)
+    known: frozenset[Role] = frozenset(role for role in ROLES if role in given)
+    if not given or len(known) != len(given):
+        listed = ", ".join(ROLES)
+        raise InvalidInput("roles", zh=f"至少一个,且只能是 {listed}", en=f"one at least, each of {listed}")
+    return known
+
+
+def check_name(name: str) -> str:
+    """The operator's name without space around it.
+
+    Raises:
+        InvalidInput: it is empty, too long or not printable.
+    """
+    name = name.strip()
+    if not name or len(name) > _NAME_MAX or not name.isprintable():
+        raise InvalidInput("name", zh=f"须为 1 到 {_NAME_MAX} 个可见字符", en=f"1 to {_NAME_MAX} printable characters")
+    return name
+
+
+def key_hash(key: str) -> str:
+    """What is stored of a random key; it has 256 bits, so a plain hash cannot be searched."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

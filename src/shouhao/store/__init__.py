@@ -1,0 +1,1 @@
+"""The database, once: engine, unit of work, batches, event log, answers, invariants, vault, migrations."""

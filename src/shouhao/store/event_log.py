@@ -1,0 +1,80 @@
+"""Event log: each change of state writes its event here in the same transaction. Rows are only ever added."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from typing import Any
+
+import msgspec
+from sqlalchemy import BigInteger, Column, Connection, Float, Table, Text, select
+
+from shouhao.kernel.clock import iso
+from shouhao.kernel.events import EXPORT_COLUMNS, Event
+from shouhao.store import batch
+from shouhao.store.schema import Identifier, Serial, metadata
+
+_INSTANTS = {"at_us", "released_at_us"}
+_COLUMNS = tuple(f.name for f in fields(Event))
+
+
+def _column(name: str) -> Column[Any]:
+    if name in _INSTANTS:
+        return Column(name, BigInteger, nullable=name != "at_us")
+    if name == "latency_ms":
+        return Column(name, Float, nullable=True)
+    if name == "detail":
+        return Column(name, Text, nullable=True)
+    return Column(name, Identifier, nullable=name != "kind")
+
+
+events = Table(
+    "events",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    *(_column(name) for name in _COLUMNS),
+)
+
+_encode = msgspec.json.Encoder().encode
+
+
+def append(connection: Connection, happened: Sequence[Event]) -> None:
+    """Write events, in their order."""
+    batch.insert(connection, events, _COLUMNS, [_row(event) for event in happened])
+
+
+def _row(event: Event) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for name in _COLUMNS:
+        value = getattr(event, name)
+        if value is not None:
+            row[name] = value
+    detail = row.pop("detail")
+    if detail:
+        row["detail"] = _encode(detail).decode()
+    return row
+
+
+def read(
+    connection: Connection, *, after_seq: int = 0, until_seq: int | None = None, chunk: int = 5000
+) -> Iterator[list[dict[str, Any]]]:
+    """Exported rows (`EXPORT_COLUMNS`) in the order they were written, `chunk` at a time.
+
+    Instants are ISO 8601 text with the hospital's offset; `detail` is a JSON object or None.
+    """
+    while True:
+        query = select(events).where(events.c.seq > after_seq).order_by(events.c.seq).limit(chunk)
+        if until_seq is not None:
+            query = query.where(events.c.seq <= until_seq)
+        found = connection.execute(query).mappings().all()
+        if not found:
+            return
+        yield [_exported(dict(row)) for row in found]
+        after_seq = found[-1]["seq"]
+
+
+def _exported(row: dict[str, Any]) -> dict[str, Any]:
+    released_at_us = row["released_at_us"]
+    row["event_id"] = f"ev_{row['seq']:012d}"
+    row["at"] = iso(row["at_us"])
+    row["released_at"] = None if released_at_us is None else iso(released_at_us)
+    row["detail"] = None if row["detail"] is None else msgspec.json.decode(row["detail"])
+    return {name: row[name] for name in EXPORT_COLUMNS}

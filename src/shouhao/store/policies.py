@@ -1,0 +1,95 @@
+"""Policies: rules that a hospital sets, kept as versioned data with the day they begin.
+
+A version is never changed; a new one is added, with who and why. A room turns the body into its own typed policy.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import Column, Connection, Integer, Table, Text, UniqueConstraint, func, insert, select
+
+from shouhao.store.schema import identifier, instant, metadata
+
+policies = Table(
+    "policies",
+    metadata,
+    identifier("kind"),  # booking_limits, binding
+    Column("version", Integer, nullable=False),
+    instant("effective_at_us"),
+    Column("body", Text, nullable=False),  # JSON
+    identifier("staff_id", nullable=True),
+    Column("reason", Text, nullable=False),
+    instant("created_at_us"),
+    UniqueConstraint("kind", "version"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyVersion:
+    """One version of one kind of policy."""
+
+    kind: str
+    version: int
+    effective_at_us: int
+    body: Mapping[str, Any]
+    staff_id: str | None
+    reason: str
+    created_at_us: int
+
+
+def effective(connection: Connection, kind: str, *, now_us: int) -> PolicyVersion | None:
+    """The version in force: the newest of those that have begun."""
+    row = connection.execute(
+        select(policies)
+        .where(policies.c.kind == kind, policies.c.effective_at_us <= now_us)
+        .order_by(policies.c.version.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else _version(row)
+
+
+def history(connection: Connection, kind: str) -> list[PolicyVersion]:
+    """All versions, oldest first."""
+    rows = connection.execute(select(policies).where(policies.c.kind == kind).order_by(policies.c.version))
+    return [_version(row) for row in rows]
+
+
+def add(
+    connection: Connection,
+    kind: str,
+    body: Mapping[str, Any],
+    *,
+    effective_at_us: int,
+    staff_id: str | None,
+    reason: str,
+    now_us: int,
+) -> int:
+    """Add the next version and return its number; two at once collide on the unique key and one fails."""
+    newest = connection.execute(select(func.max(policies.c.version)).where(policies.c.kind == kind)).scalar()
+    version = (newest or 0) + 1
+    connection.execute(
+        insert(policies).values(
+            kind=kind,
+            version=version,
+            effective_at_us=effective_at_us,
+            body=msgspec.json.encode(dict(body)).decode(),
+            staff_id=staff_id,
+            reason=reason,
+            created_at_us=now_us,
+        )
+    )
+    return version
+
+
+def _version(row: Any) -> PolicyVersion:
+    return PolicyVersion(
+        kind=row.kind,
+        version=row.version,
+        effective_at_us=row.effective_at_us,
+        body=msgspec.json.decode(row.body),
+        staff_id=row.staff_id,
+        reason=row.reason,
+        created_at_us=row.created_at_us,
+    )

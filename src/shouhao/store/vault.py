@@ -1,0 +1,117 @@
+"""Vault: names, ID numbers and phones are sealed before they reach the database, and found by keyed hash.
+
+Profile `intl` uses AES-256-GCM and HMAC-SHA-256; profile `sm` uses SM4-GCM and HMAC-SM3 (GB/T 32907, 32905), for
+hospitals whose cryptography is assessed. A sealed text carries its profile and key number, so keys can change.
+The purpose is authenticated with it: a sealed phone put in the place of a sealed name does not open.
+"""
+
+import base64
+import os
+import secrets
+from pathlib import Path
+from typing import Literal
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes, hmac
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from shouhao.kernel.errors import Tampered
+
+CryptoProfile = Literal["intl", "sm"]
+
+_NONCE_BYTES = 12
+_TAG_BYTES = 16
+_MASTER_BYTES = 32
+
+
+class Vault:
+    """Seals, opens and hashes with keys derived from one master key."""
+
+    def __init__(self, master: bytes, profile: CryptoProfile = "intl") -> None:
+        """Derive the keys.
+
+        Args:
+            master: 32 bytes.
+            profile: what new texts are sealed with; texts of either profile can be opened.
+        """
+        if len(master) != _MASTER_BYTES:
+            raise ValueError(f"the master key has {len(master)} bytes, not {_MASTER_BYTES}")
+        self._master = master
+        self.profile = profile
+        self._aes = AESGCM(self.derive("seal.intl", 32))
+        self._sm4 = self.derive("seal.sm", 16)
+        self._hash_key = self.derive(f"hash.{profile}", 32)
+
+    def derive(self, purpose: str, size_bytes: int) -> bytes:
+        """A key of its own for each purpose (HKDF, RFC 5869)."""
+        return HKDF(algorithm=hashes.SHA256(), length=size_bytes, salt=None, info=f"shouhao.{purpose}".encode()).derive(
+            self._master
+        )
+
+    def seal(self, plain: str, *, purpose: str) -> str:
+        """Encrypt a text for one purpose, as printable text."""
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        sealed = self._encrypt(nonce, plain.encode(), purpose.encode())
+        return f"{self.profile}.1." + base64.urlsafe_b64encode(nonce + sealed).decode()
+
+    def open(self, sealed: str, *, purpose: str) -> str:
+        """Decrypt a text that was sealed for the same purpose.
+
+        Raises:
+            Tampered: it was changed, moved from another purpose, or sealed under another key.
+        """
+        try:
+            profile, _key_number, packed = sealed.split(".", 2)
+            raw = base64.urlsafe_b64decode(packed)
+            return self._decrypt(profile, raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], purpose.encode()).decode()
+        except (ValueError, InvalidTag) as error:
+            raise Tampered(f"a sealed {purpose} does not open") from error
+
+    def hash(self, plain: str, *, purpose: str) -> str:
+        """A keyed hash by which an equal text is found again; useless without the key."""
+        algorithm = hashes.SM3() if self.profile == "sm" else hashes.SHA256()
+        mac = hmac.HMAC(self._hash_key, algorithm)
+        mac.update(f"{purpose}\0{plain}".encode())
+        return mac.finalize().hex()
+
+    def _encrypt(self, nonce: bytes, plain: bytes, purpose: bytes) -> bytes:
+        if self.profile == "intl":
+            return self._aes.encrypt(nonce, plain, purpose)
+        encryptor = Cipher(algorithms.SM4(self._sm4), modes.GCM(nonce)).encryptor()
+        encryptor.authenticate_additional_data(purpose)
+        return encryptor.update(plain) + encryptor.finalize() + encryptor.tag
+
+    def _decrypt(self, profile: str, nonce: bytes, sealed: bytes, purpose: bytes) -> bytes:
+        if profile == "intl":
+            return self._aes.decrypt(nonce, sealed, purpose)
+        if profile != "sm":
+            raise ValueError(f"unknown profile {profile}")
+        body, tag = sealed[:-_TAG_BYTES], sealed[-_TAG_BYTES:]
+        decryptor = Cipher(algorithms.SM4(self._sm4), modes.GCM(nonce, tag)).decryptor()
+        decryptor.authenticate_additional_data(purpose)
+        return decryptor.update(body) + decryptor.finalize()
+
+
+def read_master_key(path: Path, *, create: bool) -> bytes:
+    """The master key kept in a file that only its owner can read.
+
+    Args:
+        create: make one on first use (embedded); otherwise a missing file is an error (production).
+    Raises:
+        FileNotFoundError: there is none and none may be made.
+        PermissionError: others can read the file.
+    """
+    if create and not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            pass  # another process was first; its key is the key
+        else:
+            with os.fdopen(handle, "wb") as file:
+                file.write(secrets.token_bytes(_MASTER_BYTES))
+    if path.stat().st_mode & 0o077:
+        raise PermissionError(f"{path} can be read by others; its mode must be 0600")
+    return path.read_bytes()

@@ -1,0 +1,120 @@
+"""Errors on the wire: one JSON shape, and the only place that knows which refusal gets which HTTP status.
+
+`{"error": {"code", "message", "field", "request_id"}}`; the message is in the language that was asked for.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from shouhao.kernel.errors import Refused, Unavailable
+
+_EXACT = {
+    "invalid": 422,
+    "not_found": 404,
+    "idempotency_key_reused": 422,
+    "web.body_too_large": 413,
+    "web.method_not_allowed": 405,
+    "web.unsupported_media_type": 415,
+    "web.bad_json": 400,
+    "web.idempotency_key_needed": 400,
+    "booking.unknown": 404,
+    "booking.session_unknown": 404,
+    "patients.not_bound": 404,
+    "payment.notice_refused": 400,
+    "payment.order_refused": 400,
+    "gate.channel_refused": 401,
+    "gate.sign_in_refused": 401,
+    "gate.signed_out": 401,
+    "gate.phone_code_refused": 401,
+    "gate.too_many_codes": 429,
+    "staff.refused": 401,
+    "staff.role_missing": 403,
+    "patients.account_closed": 403,
+}
+_OTHERWISE = 409  #: the request is fine; the state of things says no
+
+
+class BodyTooLarge(Refused):
+    """More bytes than this route takes."""
+
+    code = "web.body_too_large"
+    zh = "请求体超过上限 {limit} 字节"
+    en = "The body is larger than {limit} bytes"
+
+
+class BadJSON(Refused):
+    """The body is not JSON."""
+
+    code = "web.bad_json"
+    zh = "请求体不是有效的 JSON"
+    en = "The body is not valid JSON"
+
+
+class IdempotencyKeyNeeded(Refused):
+    """A write without a key: a retry could do it twice."""
+
+    code = "web.idempotency_key_needed"
+    zh = "写操作须带 Idempotency-Key 请求头(1 至 128 个可见 ASCII 字符)"
+    en = "A write needs an Idempotency-Key header of 1 to 128 visible ASCII characters"
+
+
+class _Error(msgspec.Struct):
+    code: str
+    message: str
+    field: str | None
+    request_id: str
+
+
+class _Shape(msgspec.Struct):
+    error: _Error
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def status_of(code: str) -> int:
+    """The HTTP status of a refusal's code."""
+    return _EXACT.get(code, _OTHERWISE)
+
+
+def body_of(code: str, message: str, *, field: str | None, request_id: str) -> bytes:
+    """The one JSON shape of an error."""
+    return _encode(_Shape(_Error(code, message, field, request_id)))
+
+
+def refused(error: Refused, *, language: str, request_id: str) -> tuple[int, bytes]:
+    """Status and body of a refusal."""
+    field = error.field
+    return status_of(error.code), body_of(error.code, error.says(language), field=field, request_id=request_id)
+
+
+def kept_refusal(body: str, *, language: str, request_id: str) -> tuple[int, bytes]:
+    """Status and body of a refusal that was kept as an answer (`flows.book.refusal_body`)."""
+    kept: Mapping[str, Any] = msgspec.json.decode(body)
+    message = str(kept["en" if language == "en" else "zh"])
+    return status_of(kept["code"]), body_of(kept["code"], message, field=kept["field"], request_id=request_id)
+
+
+def unavailable(error: Unavailable, *, language: str, request_id: str) -> tuple[int, bytes, Mapping[str, str]]:
+    """Status, body and headers of "busy": when to try again."""
+    body = body_of(error.code, error.says(language), field=None, request_id=request_id)
+    return 503, body, {"retry-after": str(max(1, round(error.retry_after_s)))}
+
+
+def internal(*, language: str, request_id: str) -> tuple[int, bytes]:
+    """Status and body of a bug: nothing of it is shown, the request id finds it in the log."""
+    message = "Internal error" if language == "en" else "系统内部错误"
+    return 500, body_of("internal", message, field=None, request_id=request_id)
+
+
+def language_of(accept_language: str | None) -> str:
+    """`en` when English is asked for before Chinese, otherwise `zh`.
+
+    >>> language_of("en-GB,en;q=0.9,zh;q=0.5"), language_of("zh-CN,en;q=0.8"), language_of(None)
+    ('en', 'zh', 'zh')
+    """
+    if not accept_language:
+        return "zh"
+    return "en" if accept_language.lstrip()[:2].lower() == "en" else "zh"

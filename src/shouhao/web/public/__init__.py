@@ -1,0 +1,1 @@
+"""What patients, channels and payment gateways reach."""

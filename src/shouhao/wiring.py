@@ -1,0 +1,141 @@
+"""Wiring: the one place that knows every part and puts them together, from settings.
+
+Nothing happens at import; `assemble` opens the database and reads the keys, and whoever assembled closes.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from shouhao.booking.desk import Desk
+from shouhao.booking.model import BookRequest
+from shouhao.booking.payment import PaymentGateway
+from shouhao.booking.store.inventory import INVARIANTS as INVENTORY_INVARIANTS
+from shouhao.booking.store.invariants import INVARIANTS as BOOKING_INVARIANTS
+from shouhao.flows.book import BookingDesk
+from shouhao.flows.verify import verify_patient
+from shouhao.flows.work import Duty, Worker, duties
+from shouhao.gate.channels import ChannelKeys
+from shouhao.gate.phone_codes import CodeSender, ConsoleCodeSender, PhoneCodes
+from shouhao.gate.sign_ins import SignInKey
+from shouhao.kernel.clock import Clock, SystemClock
+from shouhao.kernel.errors import Refused, Tampered
+from shouhao.patients.authority import FormatOnlyAuthority, IdentityAuthority
+from shouhao.patients.records import pending_verifications
+from shouhao.patients.store import INVARIANTS as PATIENT_INVARIANTS
+from shouhao.protocols.reference_payment import ReferenceGateway
+from shouhao.settings import Settings
+from shouhao.store.answers import Answer
+from shouhao.store.engine import Database, open_database
+from shouhao.store.invariants import Invariant
+from shouhao.store.vault import Vault
+
+INVARIANTS: tuple[Invariant, ...] = (*BOOKING_INVARIANTS, *INVENTORY_INVARIANTS, *PATIENT_INVARIANTS)
+
+_VERIFY_AT_ONCE = 20
+
+_log = structlog.get_logger()
+
+BookDesk = Desk[BookRequest, Answer | Refused]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """Every part, ready to be used."""
+
+    settings: Settings
+    db: Database
+    clock: Clock
+    vault: Vault
+    sign_in_key: SignInKey
+    channel_keys: ChannelKeys
+    phone_codes: PhoneCodes
+    authority: IdentityAuthority
+    gateway: PaymentGateway
+    desk: BookDesk
+    worker: Worker
+
+    def close(self) -> None:
+        """Give everything back."""
+        self.db.close()
+
+
+def assemble(settings: Settings, *, clock: Clock | None = None) -> System:
+    """Put the parts together.
+
+    Raises:
+        Unavailable: the database does not answer.
+        FileNotFoundError: a key is missing in production.
+    """
+    clock = clock or SystemClock()
+    db = open_database(settings.open_url())
+    vault = Vault(settings.master_key(), settings.crypto_profile)
+    gateway = payment_gateway(settings, vault)
+    authority = identity_authority(settings)
+    booking = BookingDesk(db, clock, settings.holds())
+    verify = Duty(name="verify", do=lambda now_us: _verify(db, vault, authority, now_us), every_s=10.0)
+    todo = duties(db, gateway=gateway, invariants=INVARIANTS, settings=settings.work(), more=[verify])
+    return System(
+        settings=settings,
+        db=db,
+        clock=clock,
+        vault=vault,
+        sign_in_key=SignInKey(vault.derive("sign-in", 32)),
+        channel_keys=ChannelKeys(db, clock),
+        phone_codes=PhoneCodes(db, vault=vault, sender=code_sender(settings), settings=settings.phone_codes()),
+        authority=authority,
+        gateway=gateway,
+        desk=Desk(booking.decide, settings.desk()),
+        worker=Worker(db, clock, settings.work(), todo),
+    )
+
+
+def payment_gateway(settings: Settings, vault: Vault) -> PaymentGateway:
+    """The gateway that the settings name; a hospital's own is made with its key file's bytes."""
+    if settings.payment_gateway == "reference":
+        page = f"http://{settings.public_host}:{settings.public_port}/reference-gateway/pay"
+        return ReferenceGateway(vault.derive("reference-payment", 32), pay_page=page)
+    key = settings.payment_key_file.read_bytes() if settings.payment_key_file is not None else b""
+    made: PaymentGateway = _named(settings.payment_gateway)(key)
+    return made
+
+
+def identity_authority(settings: Settings) -> IdentityAuthority:
+    """Who confirms that people are real."""
+    if settings.identity_authority == "format_only":
+        return FormatOnlyAuthority()
+    from shouhao.protocols.identity_authority import authority_from  # noqa: PLC0415 - costs a second to import
+
+    return authority_from(settings)
+
+
+def code_sender(settings: Settings) -> CodeSender:
+    """Who carries codes to phones."""
+    if settings.phone_code_sender == "console":
+        return ConsoleCodeSender(sys.stdout)
+    made: CodeSender = _named(settings.phone_code_sender)()
+    return made
+
+
+def _named(spec: str) -> Any:
+    module, _, name = spec.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _verify(db: Database, vault: Vault, authority: IdentityAuthority, now_us: int) -> int:
+    """Ask again about people whom nobody has confirmed yet; how many that settled."""
+    with db.read() as connection:
+        pending: Sequence[str] = pending_verifications(connection, limit=_VERIFY_AT_ONCE)
+    settled = 0
+    for patient_id in pending:
+        try:
+            after = verify_patient(db, vault=vault, authority=authority, patient_id=patient_id, now_us=now_us)
+        except Tampered:
+            _log.error("identity_answer_tampered", patient_id=patient_id)
+            continue
+        settled += after != "pending"
+    return settled

