@@ -24,6 +24,7 @@ from shouhao.gate.phone_codes import CodeSender, ConsoleCodeSender, PhoneCodes
 from shouhao.gate.sign_ins import SignInKey
 from shouhao.kernel.clock import Clock, SystemClock
 from shouhao.kernel.errors import Refused, Tampered
+from shouhao.kernel.randomness import Randomness, SystemRandomness
 from shouhao.patients.authority import FormatOnlyAuthority, IdentityAuthority
 from shouhao.patients.records import pending_verifications
 from shouhao.patients.store import INVARIANTS as PATIENT_INVARIANTS
@@ -50,6 +51,7 @@ class System:
     settings: Settings
     db: Database
     clock: Clock
+    randomness: Randomness
     vault: Vault
     sign_in_key: SignInKey
     channel_keys: ChannelKeys
@@ -83,10 +85,13 @@ def assemble(settings: Settings, *, clock: Clock | None = None) -> System:
         settings=settings,
         db=db,
         clock=clock,
+        randomness=SystemRandomness(),
         vault=vault,
         sign_in_key=SignInKey(vault.derive("sign-in", 32)),
         channel_keys=ChannelKeys(db, clock),
-        phone_codes=PhoneCodes(db, vault=vault, sender=code_sender(settings), settings=settings.phone_codes()),
+        phone_codes=PhoneCodes(
+            db, vault, code_sender(settings), settings=settings.phone_codes(), randomness=SystemRandomness()
+        ),
         authority=authority,
         gateway=gateway,
         desk=Desk(booking.decide, settings.desk()),

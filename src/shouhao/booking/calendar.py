@@ -189,8 +189,8 @@ def _session(template: SessionTemplate, day: date, index: int) -> PlannedSession
         session = replace(session, slots=cut_segments(session, template.segment_minutes))
     except InvalidInput as rule:
         raise _at(index, rule) from rule
-    for rule in broken_rules(session, now_us=None):
-        raise _at(index, rule)
+    for broken in broken_rules(session, now_us=None):
+        raise _at(index, broken)
     return session
 
 

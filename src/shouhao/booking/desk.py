@@ -10,8 +10,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import InvalidStateError
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, cast
 
 import structlog
 
@@ -82,6 +83,7 @@ class Desk(Generic[Asked, Said]):
         self._deliver: Deliver[Said] = deliver or deliver_here
         self._lanes: list[_Lane[Asked, Said]] = [_Lane(n) for n in range(settings.lanes)]
         self._open = False
+        self._door = threading.Lock()  # whoever got in before it closed is answered
 
     def deliver_with(self, deliver: Deliver[Said]) -> None:
         """Hand answers over another way: a server does so once its event loop runs, before `start`."""
@@ -89,14 +91,16 @@ class Desk(Generic[Asked, Said]):
 
     def start(self) -> None:
         """Open the desk."""
-        self._open = True
+        with self._door:
+            self._open = True
         for lane in self._lanes:
             lane.thread = threading.Thread(target=self._run, args=(lane,), name=f"desk-{lane.number}", daemon=True)
             lane.thread.start()
 
     def stop(self) -> None:
         """Decide what waits, then close; what comes later is refused as busy."""
-        self._open = False
+        with self._door:
+            self._open = False
         for lane in self._lanes:
             lane.arrived.set()
         for lane in self._lanes:
@@ -113,9 +117,10 @@ class Desk(Generic[Asked, Said]):
         """
         lane = self._lanes[hash(lane_key) % len(self._lanes)]
         waiting = lane.waiting
-        if len(waiting) >= self._settings.queue_max or not self._open:
-            raise DeskFull("desk", retry_after_s=1.0)
-        waiting.append((asked, reply))
+        with self._door:
+            if len(waiting) >= self._settings.queue_max or not self._open:
+                raise DeskFull("desk", retry_after_s=1.0)
+            waiting.append((asked, reply))
         if not lane.arrived.is_set():
             lane.arrived.set()
 
@@ -145,19 +150,27 @@ class Desk(Generic[Asked, Said]):
         answers: Sequence[Said | Exception]
         try:
             answers = self._decide([asked for asked, _ in batch])
+            if len(answers) != len(batch):
+                raise ValueError(f"{len(answers)} answers to {len(batch)} requests")  # noqa: TRY301 - as any other bug
         except Unavailable as error:
             _log.warning("desk_unavailable", waiting=self.depth(), batch=len(batch), what=error.what)
             answers = [error] * len(batch)
         except Exception as error:  # noqa: BLE001 - a bug in one batch must not close the desk for all
             _log.error("desk_failed", batch=len(batch), error=type(error).__name__, exc_info=True)
             answers = [error] * len(batch)
-        self._deliver([(reply, answer) for (_, reply), answer in zip(batch, answers, strict=True)])
+        try:
+            self._deliver([(reply, answer) for (_, reply), answer in zip(batch, answers, strict=True)])
+        except Exception as error:  # noqa: BLE001 - the next batch is still to be decided
+            _log.error("desk_delivery_failed", batch=len(batch), error=type(error).__name__, exc_info=True)
 
 
 def deliver_here(answers: Sequence[tuple[Reply[Said], Said | Exception]]) -> None:
     """Hand answers over on this thread."""
     for reply, answer in answers:
-        if isinstance(answer, Exception) and not isinstance(answer, Refused):
-            reply.set_exception(answer)
-        else:
-            reply.set_result(answer)
+        try:
+            if isinstance(answer, Exception) and not isinstance(answer, Refused):
+                reply.set_exception(answer)
+            else:
+                reply.set_result(cast("Said", answer))  # a refusal is an answer like others
+        except InvalidStateError:
+            continue  # whoever asked gave up; what was decided stands, and the others of the batch are answered

@@ -27,7 +27,7 @@ _REASONS = {
 class LimitsPolicy:
     """The limits in force. Every number can be set; nought switches a penalty or cooling off."""
 
-    live_per_person: int = 8  #: live bookings a person may hold in all
+    live_per_person: int = 8  #: live bookings a person may hold in all; a visit that was attended holds nothing
     live_per_department_day: int = 1
     live_per_day: int = 3
     live_per_week: int = 5  #: weeks run Monday to Sunday
@@ -72,7 +72,7 @@ def over_limit(held: Sequence[LiveBooking], *, department_id: str, day: str, pol
     """Why one more booking would be too many for this person, or None."""
     if not held:
         return None
-    if len(held) >= policy.live_per_person:
+    if sum(not b.attended for b in held) >= policy.live_per_person:
         return _limit(policy.live_per_person, "每人未就诊预约", "open bookings a person")
     same_day = [b for b in held if b.day == day]
     if same_day:

@@ -13,6 +13,8 @@ BookingState = Literal["held", "booked", "checked_in", "returned", "expired", "n
 
 #: Channels whose staff see the patient or hear them, so that they may book without the patient's own account.
 ASSISTED_CHANNELS = frozenset({"window", "phone", "kiosk"})
+#: Channels that stand in the house, so that whoever uses them is there.
+ON_SITE_CHANNELS = frozenset({"window", "kiosk"})
 
 
 class BookRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +70,7 @@ class LiveBooking(msgspec.Struct, frozen=True):
     session_id: str
     department_id: str
     day: str
+    attended: bool = False  #: checked in: it counts for its day and week, and is no longer open
 
 
 class Restriction(msgspec.Struct, frozen=True):

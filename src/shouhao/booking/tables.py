@@ -48,6 +48,8 @@ sessions = Table(
     CheckConstraint("ends_at_us > starts_at_us", name="span"),
 )
 Index("ix_sessions_department_id_day", sessions.c.department_id, sessions.c.day)
+Index("ix_sessions_doctor_id_day", sessions.c.doctor_id, sessions.c.day)
+Index("ix_sessions_day_id", sessions.c.day, sessions.c.id)
 Index("ix_sessions_state_release_at_us", sessions.c.state, sessions.c.release_at_us)
 
 slots = Table(

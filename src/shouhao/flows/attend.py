@@ -3,11 +3,12 @@
 from sqlalchemy import Connection
 
 from shouhao.booking import limits
-from shouhao.booking.model import ASSISTED_CHANNELS, SessionClosed, WrongState
+from shouhao.booking.model import ON_SITE_CHANNELS, SessionClosed, WrongState
+from shouhao.booking.store import desk as desk_store
 from shouhao.booking.store import lifecycle
 from shouhao.booking.store import release as release_store
 from shouhao.booking.store.rules import limits_in_force
-from shouhao.flows.give_back import Caller
+from shouhao.flows.give_back import Caller, let_go
 from shouhao.kernel.clock import SECOND_US, day_of
 from shouhao.kernel.errors import Refused
 from shouhao.kernel.events import Event, EventKind
@@ -42,7 +43,7 @@ def check_in(connection: Connection, *, booking_id: str, caller: Caller, now_us:
         WrongState: it is not booked; a held one is to be paid first.
         SessionClosed: the session is over.
     """
-    if caller.channel not in ASSISTED_CHANNELS:
+    if caller.channel not in ON_SITE_CHANNELS:
         raise CheckInElsewhere
     found = lifecycle.find_booking(connection, booking_id).booking
     lock_patients(connection, [found.patient_id])
@@ -75,9 +76,17 @@ def close_ended_sessions(db: Database, *, now_us: int, limit: int = 50) -> int:
 
 
 def _close(connection: Connection, session_id: str, *, policy: limits.LimitsPolicy, now_us: int) -> int:
-    booked = lifecycle.booked_in(connection, session_id)
-    lock_patients(connection, [patient_id for _, patient_id in booked])
-    absent = lifecycle.lock_bookings(connection, [booking_id for booking_id, _ in booked], state="booked")
+    waiting = lifecycle.unattended_in(connection, session_id)
+    lock_patients(connection, [patient_id for _, patient_id in waiting])
+    session = desk_store.lock_sessions(connection, [session_id]).get(session_id)
+    if session is None or session.state != "released":
+        return 0  # another worker closed it
+    if lifecycle.unattended_in(connection, session_id) != waiting:
+        return 0  # somebody came, or a last booking was made, while we waited for the locks: the next look sees it
+    # Money that comes after the session is over buys nothing, so a hold ends with it and the money is owed back.
+    unpaid = lifecycle.lock_bookings(connection, [booking_id for booking_id, _ in waiting], state="held")
+    let_go(connection, unpaid, to_state="withdrawn", now_us=now_us)
+    absent = lifecycle.lock_bookings(connection, [booking_id for booking_id, _ in waiting], state="booked")
     ids = [placed.booking.id for placed in absent]
     lifecycle.free_slots(connection, ids, to_state="withdrawn")
     lifecycle.set_state(connection, ids, "no_show", ended_at_us=now_us)

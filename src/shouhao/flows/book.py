@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 
 from shouhao.booking.decide import Granted, HoldTimes, Outcome, decide
 from shouhao.booking.model import ASSISTED_CHANNELS, Applicant, BookRequest, OpenSession, view
@@ -58,10 +58,13 @@ class BookingDesk:
         """
         try:
             started_us = self._clock.now_us()
-            with self._db.write() as connection:
-                said = book(connection, requests, hold=self._hold, now_us=started_us)
-        except (IntegrityError, desk_store.SlotMoved):
-            # Somebody outside this batch used one of its keys or slots a moment ago. One by one, only theirs differs.
+            try:
+                said = self._book(requests, started_us)
+            except (IntegrityError, desk_store.SlotMoved):
+                # Somebody outside this batch used one of its keys or slots a moment ago; looked at again, it is seen.
+                said = self._book(requests, started_us)
+        except (IntegrityError, DataError, desk_store.SlotMoved):
+            # Whatever still cannot be written is one request's, and must not cost the others their answers.
             if len(requests) == 1:
                 raise
             half = len(requests) // 2
@@ -73,6 +76,10 @@ class BookingDesk:
             took_ms=(self._clock.now_us() - started_us) / 1000,
         )
         return said
+
+    def _book(self, requests: Sequence[BookRequest], now_us: int) -> list[Answer | Refused]:
+        with self._db.write() as connection:
+            return book(connection, requests, hold=self._hold, now_us=now_us)
 
 
 def book(
@@ -155,7 +162,7 @@ def _decide(
     return outcomes, dict(seen.sessions)
 
 
-def _applicant(request: BookRequest, standing: Standing | None, ended: set[str], hold: HoldTimes) -> Applicant:
+def _applicant(request: BookRequest, standing: Standing | None, ended: set[str], hot_binding_age_s: int) -> Applicant:
     if request.sign_in_id is not None and request.sign_in_id in ended:
         return Applicant(refusal=SignedOut())
     if standing is None:
@@ -177,7 +184,12 @@ def _answer(outcome: Outcome) -> Answer:
 
 
 def _event(request: BookRequest, outcome: Outcome, session: OpenSession | None, now_us: int) -> Event:
-    refused = isinstance(outcome, Refused)
+    slot_id: str | None
+    detail: dict[str, str]
+    if isinstance(outcome, Refused):
+        slot_id, detail = request.slot_id, {"code": outcome.code}
+    else:
+        slot_id, detail = outcome.slot.id, {"booking_id": outcome.booking.id}
     return Event(
         at_us=now_us,
         kind="refused" if isinstance(outcome, Refused) else "booked",
@@ -191,8 +203,8 @@ def _event(request: BookRequest, outcome: Outcome, session: OpenSession | None, 
         department_id=None if session is None else session.department_id,
         doctor_id=None if session is None else session.doctor_id,
         session_id=request.session_id,
-        slot_id=request.slot_id if refused else outcome.slot.id,
+        slot_id=slot_id,
         released_at_us=None if session is None else session.released_at_us,
         staff_id=request.staff_id,
-        detail={"code": outcome.code} if refused else {"booking_id": outcome.booking.id},
+        detail=detail,
     )

@@ -95,11 +95,20 @@ def expire_holds(db: Database, *, now_us: int, limit: int = 500) -> int:
             for placed in lifecycle.lock_bookings(connection, [booking_id for booking_id, _ in due], state="held")
             if (placed.booking.hold_expires_at_us or 0) <= now_us  # begun payments were given longer meanwhile
         ]
-        ids = [placed.booking.id for placed in expired]
-        lifecycle.free_slots(connection, ids)
-        lifecycle.set_state(connection, ids, "expired", ended_at_us=now_us)
-        event_log.append(connection, _expired(expired, now_us))
-        return len(ids)
+        let_go(connection, expired, to_state="free", now_us=now_us)
+        return len(expired)
+
+
+def let_go(connection: Connection, unpaid: Sequence[lifecycle.Placed], *, to_state: str, now_us: int) -> None:
+    """End locked holds whose money did not come.
+
+    Args:
+        to_state: what becomes of their slots, `free` or `withdrawn`.
+    """
+    ids = [placed.booking.id for placed in unpaid]
+    lifecycle.free_slots(connection, ids, to_state=to_state)
+    lifecycle.set_state(connection, ids, "expired", ended_at_us=now_us)
+    event_log.append(connection, _expired(unpaid, now_us))
 
 
 def _penalise(connection: Connection, booking: Booking, *, now_us: int) -> None:

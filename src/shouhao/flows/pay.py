@@ -6,6 +6,7 @@ owed back in the same transaction; the worker gives it back until the gateway ha
 
 from dataclasses import dataclass
 
+import structlog
 from sqlalchemy import Connection
 
 from shouhao.booking.decide import HoldTimes
@@ -13,7 +14,7 @@ from shouhao.booking.model import Booking, BookingUnknown, HoldExpired, WrongSta
 from shouhao.booking.payment import NoticeRefused, PaymentGateway, PaymentNotice
 from shouhao.booking.store import lifecycle
 from shouhao.kernel.clock import MINUTE_US, SECOND_US
-from shouhao.kernel.errors import Unavailable
+from shouhao.kernel.errors import Refused, Unavailable
 from shouhao.kernel.events import Event, EventKind
 from shouhao.patients.store import lock_patients
 from shouhao.store import event_log
@@ -21,6 +22,8 @@ from shouhao.store.engine import Database
 
 _PAYING_S = 300  #: how long a slot at least waits once payment has begun, within the cap
 _REFUND_RETRY_LONGEST_US = 60 * MINUTE_US
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +118,9 @@ def refund_due(db: Database, gateway: PaymentGateway, *, now_us: int, limit: int
             gateway.refund(
                 payment_id=payment.id, gateway_ref=payment.gateway_ref or "", amount_cents=payment.amount_cents
             )
-        except Unavailable:
+        except (Unavailable, Refused) as error:
+            # A gateway that says no is asked again too, and people see it in the log; nobody else waits behind it.
+            _log.warning("refund_postponed", payment_id=payment.id, attempts=attempts + 1, error=error.code)
             wait_us = min(2**attempts * 10 * SECOND_US, _REFUND_RETRY_LONGEST_US)
             with db.write() as connection:
                 lifecycle.postpone_refund(connection, payment.id, next_at_us=now_us + wait_us)

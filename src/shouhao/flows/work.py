@@ -141,7 +141,7 @@ def broken(connection: Connection, invariants: Sequence[Invariant]) -> list[Viol
     """What does not hold, each logged as an alarm."""
     violations = check(connection, invariants)
     for violation in violations:
-        _log.error("invariant_broken", code=violation.code, count=violation.count, examples=violation.examples)
+        _log.error("invariant_broken", invariant=violation.code, count=violation.count, examples=violation.examples)
     return violations
 
 

@@ -95,4 +95,3 @@ def _standings_sql(dialect: str) -> TextClause:
         """
         + batch.locked(dialect, of="p")
     )
-

@@ -203,9 +203,7 @@ def _header(headings: list[str]) -> tuple[dict[str, int], tuple[str, ...], Stopp
     return header, tuple(ignored), None
 
 
-def _read_rows(
-    rows: "csv._reader", lines: _Lines, reading: _Reading, max_rows: int
-) -> Stopped | None:  # the csv module names its reader's type in stubs only
+def _read_rows(rows: Iterator[list[str]], lines: _Lines, reading: _Reading, max_rows: int) -> Stopped | None:
     """Read every row; why and where it ended early, or None."""
     count = 0
     while True:

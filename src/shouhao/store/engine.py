@@ -97,6 +97,7 @@ def open_database(url: str, *, pool_size: int = 8) -> Database:
                 max_overflow=pool_size,
                 pool_pre_ping=True,
                 pool_timeout=_CONNECT_TIMEOUT_S,
+                hide_parameters=True,
                 connect_args={"connect_timeout": _CONNECT_TIMEOUT_S, "options": _POSTGRESQL_OPTIONS},
             )
         )
@@ -111,6 +112,7 @@ def _sqlite(url: str, path: str | None, pool_size: int) -> Engine:
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=_CONNECT_TIMEOUT_S,
+        hide_parameters=True,  # an error's text must not quote a patient
         connect_args={"timeout": _SQLITE_BUSY_MS / 1000, "check_same_thread": False, "cached_statements": 512},
     )
 

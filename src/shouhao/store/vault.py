@@ -24,6 +24,7 @@ CryptoProfile = Literal["intl", "sm"]
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
 _MASTER_BYTES = 32
+_KEY_NUMBER = "1"
 
 
 class Vault:
@@ -54,7 +55,7 @@ class Vault:
         """Encrypt a text for one purpose, as printable text."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         sealed = self._encrypt(nonce, plain.encode(), purpose.encode())
-        return f"{self.profile}.1." + base64.urlsafe_b64encode(nonce + sealed).decode()
+        return f"{self.profile}.{_KEY_NUMBER}." + base64.urlsafe_b64encode(nonce + sealed).decode()
 
     def open(self, sealed: str, *, purpose: str) -> str:
         """Decrypt a text that was sealed for the same purpose.
@@ -63,8 +64,10 @@ class Vault:
             Tampered: it was changed, moved from another purpose, or sealed under another key.
         """
         try:
-            profile, _key_number, packed = sealed.split(".", 2)
+            profile, key_number, packed = sealed.split(".", 2)
             raw = base64.urlsafe_b64decode(packed)
+            if key_number != _KEY_NUMBER or base64.urlsafe_b64encode(raw).decode() != packed:
+                raise ValueError("not as it was sealed")  # noqa: TRY301 - as any other change to it
             return self._decrypt(profile, raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], purpose.encode()).decode()
         except (ValueError, InvalidTag) as error:
             raise Tampered(f"a sealed {purpose} does not open") from error
@@ -104,14 +107,23 @@ def read_master_key(path: Path, *, create: bool) -> bytes:
         PermissionError: others can read the file.
     """
     if create and not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            pass  # another process was first; its key is the key
-        else:
-            with os.fdopen(handle, "wb") as file:
-                file.write(secrets.token_bytes(_MASTER_BYTES))
+        _create_master_key(path)
     if path.stat().st_mode & 0o077:
         raise PermissionError(f"{path} can be read by others; its mode must be 0600")
     return path.read_bytes()
+
+
+def _create_master_key(path: Path) -> None:
+    """Write a key beside its place and link it in, so that nobody ever reads half of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(secrets.token_bytes(_MASTER_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        pass  # another process was first; its key is the key
+    finally:
+        draft.unlink()

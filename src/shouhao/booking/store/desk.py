@@ -141,8 +141,9 @@ def _free_slot(row: Any) -> FreeSlot:
 def _held(connection: Connection, patients: Iterable[str]) -> dict[str, list[LiveBooking]]:
     held: dict[str, list[LiveBooking]] = {}
     found = connection.execute(_sql(connection.dialect.name).held, {"ids": batch.encode(list(patients))}).all()
-    for patient_id, session_id, department_id, day in found:
-        held.setdefault(patient_id, []).append(LiveBooking(session_id, department_id, day))
+    for patient_id, session_id, department_id, day, state in found:
+        booking = LiveBooking(session_id, department_id, day, attended=state == "checked_in")
+        held.setdefault(patient_id, []).append(booking)
     return held
 
 
@@ -188,7 +189,7 @@ class _Statements:
             """
         )
         self.held = text(
-            f"SELECT patient_id, session_id, department_id, day FROM bookings WHERE live AND patient_id IN {ids}"
+            f"SELECT patient_id, session_id, department_id, day, state FROM bookings WHERE live AND patient_id IN {ids}"
         )
         self.restrictions = text(
             f"""

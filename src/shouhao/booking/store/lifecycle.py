@@ -159,12 +159,12 @@ def ended_sessions(connection: Connection, *, ended_before_us: int, limit: int) 
     return [row.id for row in rows]
 
 
-def booked_in(connection: Connection, session_id: str) -> list[tuple[str, str]]:
-    """Booking and patient ids of a session that are booked and not checked in."""
+def unattended_in(connection: Connection, session_id: str) -> list[tuple[str, str]]:
+    """Booking and patient ids of a session that are held or booked and not checked in."""
     rows = connection.execute(
         select(bookings.c.id, bookings.c.patient_id)
         .join(slots, slots.c.booking_id == bookings.c.id)
-        .where(slots.c.session_id == session_id, bookings.c.state == "booked")
+        .where(slots.c.session_id == session_id, bookings.c.state.in_(["held", "booked"]))
         .order_by(bookings.c.id)
     )
     return [(row.id, row.patient_id) for row in rows]

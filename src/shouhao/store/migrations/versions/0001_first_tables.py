@@ -385,6 +385,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("sessions", schema=None) as batch_op:
         batch_op.create_index("ix_sessions_department_id_day", ["department_id", "day"], unique=False)
+        batch_op.create_index("ix_sessions_doctor_id_day", ["doctor_id", "day"], unique=False)
+        batch_op.create_index("ix_sessions_day_id", ["day", "id"], unique=False)
         batch_op.create_index("ix_sessions_state_release_at_us", ["state", "release_at_us"], unique=False)
 
     op.create_table(

@@ -1,0 +1,84 @@
+"""Harness: runs each figure and its floor in turn, at least three times, and reports medians and their ratio.
+
+Figures of different machines cannot be compared; the ratio of a figure to a floor of the same minute can.
+"""
+
+import importlib
+import json
+import os
+import platform
+import statistics
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+BENCHES = {"booking": "booking"}  # name on the command line, module here
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One thing that is measured, and what it is held against."""
+
+    name: str
+    unit: str
+    measure: Callable[[], float]
+    floor: Callable[[], float]
+    floor_is: str
+    reach: float  #: the ratio that is aimed at
+    notes: dict[str, list[float]]  #: what else each run saw, by name
+
+
+def run(names: list[str], json_file: Path | None, runs: int) -> int:
+    """Measure; 0, or 2 when there is no such bench."""
+    unknown = [name for name in names if name not in BENCHES]
+    if unknown:
+        print(f"no such bench: {', '.join(unknown)}; there are: {', '.join(BENCHES)}", file=sys.stderr)
+        return 2
+    result: dict[str, object] = {"machine": machine()}
+    for name in names or BENCHES:
+        module = importlib.import_module(BENCHES[name])
+        with module.figures() as figures:
+            for figure in figures:
+                result[f"{name}.{figure.name}"] = _measure(figure, runs)
+    if json_file is not None:
+        json_file.write_text(json.dumps(result, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def _measure(figure: Figure, runs: int) -> dict[str, object]:
+    floors, values = [], []
+    for _ in range(runs):
+        floors.append(figure.floor())
+        values.append(figure.measure())
+    value, floor = statistics.median(values), statistics.median(floors)
+    ratio = value / floor
+    print(
+        f"{figure.name:<12} {value:>10,.0f} {figure.unit}   floor {floor:>10,.0f} ({figure.floor_is})   "
+        f"ratio {ratio:.2f}, reach {figure.reach:.2f}",
+        flush=True,
+    )
+    for note, seen in figure.notes.items():
+        print(f"{'':<12}   {note}: {statistics.median(seen):,.1f}", flush=True)
+    return {
+        "value": round(value, 1),
+        "unit": figure.unit,
+        "floor": round(floor, 1),
+        "floor_is": figure.floor_is,
+        "ratio": round(ratio, 3),
+        "reach": figure.reach,
+        "runs": [{"value": round(v, 1), "floor": round(f, 1)} for v, f in zip(values, floors, strict=True)],
+        **{note: round(statistics.median(seen), 2) for note, seen in figure.notes.items()},
+    }
+
+
+def machine() -> dict[str, object]:
+    """What this was measured on."""
+    return {
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}",
+    }

@@ -1,0 +1,158 @@
+"""Running server: the real program in a process of its own, started, watched and always ended."""
+
+import os
+import queue
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from http.client import HTTPConnection
+from pathlib import Path
+from types import TracebackType
+
+from shouhao.kernel.errors import Unavailable
+from shouhao.settings import PREFIX
+
+_CODE = re.compile(r"\[phone code\] (?P<phone>\S+) -> (?P<code>\d{4,8})\s*$")
+_OK = 200
+_STOP_S = 20.0
+_TAIL_LINES = 12
+
+
+class RunningServer:
+    """`shouhao up` with its settings in the environment; a context that ends it, whatever happens."""
+
+    def __init__(self, settings: Mapping[str, str], *, host: str, port: int, log_file: Path) -> None:
+        """Say what to run.
+
+        Args:
+            settings: settings by their names, such as `public_port`.
+            log_file: takes what the server logs.
+        """
+        self._settings = dict(settings)
+        self._log_file = log_file
+        self.host = host
+        self.port = port
+        self.said: list[str] = []  #: what it printed, codes for phones apart
+        self._codes: queue.Queue[tuple[str, str]] = queue.Queue()
+        self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
+
+    def __enter__(self) -> "RunningServer":
+        """Start it."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+        given = {f"{PREFIX}{name.upper()}": value for name, value in self._settings.items()}
+        with self._log_file.open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own program, no input from outside
+                [sys.executable, "-m", "shouhao.cli.main", "up"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                encoding="utf-8",
+                env={**kept, **given, "PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"},
+                start_new_session=True,  # Ctrl-C reaches this process, which then ends that one
+            )
+        self._reader = threading.Thread(target=self._read, name="server-output", daemon=True)
+        self._reader.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End it."""
+        self.stop()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    def wait_ready(self, *, timeout_s: float = 40.0) -> float:
+        """Wait until it says that it is ready; how many seconds that took.
+
+        Raises:
+            Unavailable: it ended, or did not become ready in time; the end of its log is in the message.
+        """
+        started = time.monotonic()
+        while time.monotonic() - started < timeout_s:
+            if not self.is_running:
+                break
+            if self._is_ready():
+                return time.monotonic() - started
+            time.sleep(0.05)
+        raise Unavailable(f"server:\n{self._end_of_log()}")
+
+    def wait_code(self, *, ends_with: str, timeout_s: float = 10.0) -> str:
+        """The next code that was sent to a phone with this ending.
+
+        Raises:
+            Unavailable: none was sent in time.
+        """
+        until = time.monotonic() + timeout_s
+        while (left_s := until - time.monotonic()) > 0:
+            try:
+                phone, code = self._codes.get(timeout=left_s)
+            except queue.Empty:
+                break
+            if phone.endswith(ends_with):
+                return code
+        raise Unavailable("phone code")
+
+    def wait(self) -> None:
+        """Wait until it ends by itself."""
+        if self._process is not None:
+            self._process.wait()
+
+    def stop(self) -> None:
+        """Ask it to end, and insist when it does not."""
+        process = self._process
+        if process is None:
+            return
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(timeout=_STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if self._reader is not None:
+            self._reader.join(timeout=5)
+        if process.stdout is not None:
+            process.stdout.close()
+
+    def _read(self) -> None:
+        stdout = None if self._process is None else self._process.stdout
+        if stdout is None:
+            return
+        for line in stdout:
+            found = _CODE.search(line)
+            if found:
+                self._codes.put((found["phone"], found["code"]))
+            else:
+                self.said.append(line.rstrip())
+
+    def _is_ready(self) -> bool:
+        connection = HTTPConnection(self.host, self.port, timeout=2)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == _OK
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+    def _end_of_log(self) -> str:
+        lines = self._log_file.read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join(lines[-_TAIL_LINES:])
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port on which nobody listens at this moment."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port

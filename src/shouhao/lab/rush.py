@@ -1,0 +1,337 @@
+"""Rush: thousands of real clients want a few hundred slots in the same second, over real connections.
+
+A bounded number of connections is open at once, because the clients share their machine with the server; whoever
+finds no free place waits on this side, which is told apart from the time the server took.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from shouhao.kernel.clock import SECOND_US
+from shouhao.lab.clients import Connection, HungUp, Reply, connect
+from shouhao.lab.crowd import Wish
+from shouhao.lab.seeding import Visitor
+
+Group = Literal["patient", "gang", "latecomer"]
+Deed = Literal["book", "again", "repeat", "begin_payment", "pay", "return"]
+
+CREATED, BUSY = 201, 503
+NOT_RELEASED, SOLD_OUT = "booking.session_not_released", "booking.sold_out"
+
+_BOOKINGS = "/api/v1/bookings"
+_TRIES = 12
+_LONGEST_WAIT_S = 3.0
+_GANG_REQUESTS = 60
+_GANG_STARTS_S = -0.6
+_GANG_GOES_ON_S = 6.0
+_LATE_SPREAD_S = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One request that was sent, and what came back."""
+
+    who: str  #: patient id
+    account: str
+    group: Group
+    deed: Deed
+    session_id: str
+    key: str  #: idempotency key
+    sent_us: int
+    took_us: int
+    status: int  #: 0: no answer came
+    code: str = ""  #: of the refusal
+    booking_id: str = ""
+    slot_id: str = ""
+
+    @property
+    def is_definite(self) -> bool:
+        """Whether this is an answer; "busy" is not, it asks to come again."""
+        return self.status not in {0, BUSY}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """How one patient's morning went, as they felt it."""
+
+    group: Group
+    arrived_us: int
+    answered_us: int  #: when it was known whether there is a slot
+    got: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """Where to knock."""
+
+    host: str
+    port: int
+    channel_key: str
+
+
+class Rush:
+    """One rush: clients, places, and everything that was said."""
+
+    def __init__(self, door: Door, *, places: int, seed: int, stamp: str) -> None:
+        """Set up.
+
+        Args:
+            places: how many ordinary connections may be open at once.
+            stamp: makes the idempotency keys of this run its own.
+        """
+        self._door = door
+        self._places = asyncio.Semaphore(places)
+        self._chance = random.Random(seed)  # noqa: S311 - spreads retries, guards nothing
+        self._stamp = stamp
+        self._keys = 0
+        self._release_us = 0
+        self.asked: list[Asked] = []
+        self.visits: list[Visit] = []
+        self.most_open = 0
+        self._open = 0
+
+    async def run(
+        self, crowd: Sequence[tuple[Visitor, Wish]], gang: Sequence[Visitor], targets: Sequence[str], release_us: int
+    ) -> None:
+        """Everybody comes, around the release."""
+        self._release_us = release_us
+        async with asyncio.TaskGroup() as group:
+            for visitor, wish in crowd:
+                group.create_task(self._visit(visitor, wish, "patient", release_us + round(wish.arrives_s * SECOND_US)))
+            for number, visitor in enumerate(gang):
+                group.create_task(self._hammer(visitor, targets, number))
+
+    async def come_back(
+        self, crowd: Sequence[tuple[Visitor, Wish]], *, free_again: Callable[[], bool], within_s: float
+    ) -> bool:
+        """Some who got nothing try once more when unpaid slots have been let go; whether any were."""
+        until = time.monotonic() + within_s
+        while not await asyncio.to_thread(free_again):
+            if time.monotonic() > until:
+                return False
+            await asyncio.sleep(0.2)
+        now_us = _now_us()
+        async with asyncio.TaskGroup() as group:
+            for visitor, wish in crowd:
+                arrives_us = now_us + round(self._chance.random() * _LATE_SPREAD_S * SECOND_US)
+                group.create_task(self._visit(visitor, wish, "latecomer", arrives_us))
+        return True
+
+    async def _visit(self, visitor: Visitor, wish: Wish, group: Group, arrives_us: int) -> None:
+        await _until(arrives_us)
+        arrived_us = _now_us()
+        async with self._places:
+            client = _Client(self, visitor, group)
+            self._open += 1
+            self.most_open = max(self.most_open, self._open)
+            try:
+                last = await self._try_choices(client, wish)
+                got = last.status == CREATED
+                self.visits.append(Visit(group=group, arrived_us=arrived_us, answered_us=_now_us(), got=got))
+                if got:
+                    await self._with_a_slot(client, wish, last)
+            finally:
+                self._open -= 1
+                client.close()
+
+    async def _try_choices(self, client: "_Client", wish: Wish) -> Asked:
+        last = None
+        for session_id in wish.choices:
+            last = await client.book(session_id, hang_up=wish.hangs_up and last is None)
+            if last.code == NOT_RELEASED:
+                await _until(self._release_us)
+                last = await client.book_once_released(session_id)
+            if last.code != SOLD_OUT:
+                break
+        if last is None:
+            raise ValueError("a wish without a choice")
+        return last
+
+    async def _with_a_slot(self, client: "_Client", wish: Wish, got: Asked) -> None:
+        if wish.repeats:
+            await client.send_book(got.session_id, got.key, "repeat")
+        if wish.twice:
+            await client.send_book(got.session_id, self.new_key(), "again")
+        if wish.after == "leaves":
+            return
+        client.close()  # reading and paying take time; the place is somebody else's meanwhile
+        self._places.release()
+        await asyncio.sleep(wish.thinks_s)
+        await self._places.acquire()
+        if wish.after == "pays":
+            await client.pay(got)
+        else:
+            await client.give_back(got)
+
+    async def _hammer(self, visitor: Visitor, targets: Sequence[str], number: int) -> None:
+        """A script that asks for one session after another, as fast as it is answered."""
+        start_us = self._release_us + round(_GANG_STARTS_S * SECOND_US)
+        end_us = self._release_us + round(_GANG_GOES_ON_S * SECOND_US)
+        await _until(start_us)
+        client = _Client(self, visitor, "gang")
+        try:
+            for turn in range(_GANG_REQUESTS):
+                if _now_us() > end_us:
+                    break
+                await client.book(targets[(number + turn) % len(targets)])
+        finally:
+            client.close()
+
+    def new_key(self) -> str:
+        """An idempotency key nobody used before."""
+        self._keys += 1
+        return f"{self._stamp}-{self._keys}"
+
+    def wait_s(self, tries: int, retry_after: str | None) -> float:
+        """How long to wait before asking again, spread so that not all come back at once."""
+        asked_s = float(retry_after) if retry_after and retry_after.isdigit() else 0.2 * tries
+        return min(asked_s, _LONGEST_WAIT_S) * (0.5 + self._chance.random())
+
+    async def connect(self) -> Connection:
+        """Open a connection to the server."""
+        return await connect(self._door.host, self._door.port)
+
+    def headers(self, visitor: Visitor) -> dict[str, str]:
+        """Whose request it is."""
+        return {
+            "X-Channel-Key": self._door.channel_key,
+            "Authorization": f"Bearer {visitor.token}",
+            "Accept-Language": "zh-CN",
+        }
+
+
+class _Client:
+    """One account's side of the conversation, on one connection that is opened again when it ends."""
+
+    def __init__(self, rush: Rush, visitor: Visitor, group: Group) -> None:
+        self._rush = rush
+        self._visitor = visitor
+        self._group: Group = group
+        self._headers = rush.headers(visitor)
+        self._connection: Connection | None = None
+
+    async def book(self, session_id: str, *, hang_up: bool = False) -> Asked:
+        key = self._rush.new_key()
+        if hang_up:
+            await self._send_and_hang_up(session_id, key)
+        return await self.send_book(session_id, key, "book")
+
+    async def book_once_released(self, session_id: str) -> Asked:
+        """Ask until the session is open: the worker opens it some milliseconds after its time."""
+        said = await self.book(session_id)
+        while said.code == NOT_RELEASED:
+            await asyncio.sleep(0.1)
+            said = await self.book(session_id)
+        return said
+
+    async def send_book(self, session_id: str, key: str, deed: Deed) -> Asked:
+        said, _ = await self._ask("POST", _BOOKINGS, self._book_body(session_id), key, deed, session_id)
+        return said
+
+    async def pay(self, got: Asked) -> None:
+        path = f"{_BOOKINGS}/{got.booking_id}/payment"
+        due, reply = await self._ask("POST", path, b"", self._rush.new_key(), "begin_payment", got.session_id, got)
+        if reply is None or due.code or not due.is_definite:
+            return
+        address = urlsplit(str(reply.json()["pay_url"]))
+        path = f"{address.path}?{address.query}"
+        await self._ask("POST", path, b"", self._rush.new_key(), "pay", got.session_id, got)
+
+    async def give_back(self, got: Asked) -> None:
+        path = f"{_BOOKINGS}/{got.booking_id}/return"
+        await self._ask("POST", path, b"", self._rush.new_key(), "return", got.session_id, got)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _book_body(self, session_id: str) -> bytes:
+        return msgspec.json.encode({"patient_id": self._visitor.patient_id, "session_id": session_id})
+
+    async def _send_and_hang_up(self, session_id: str, key: str) -> None:
+        """The answer is lost on its way, as in a lift; the same key asks for it later."""
+        try:
+            connection = await self._rush.connect()
+            connection.send(
+                "POST",
+                _BOOKINGS,
+                headers={**self._headers, "Idempotency-Key": key},
+                body=self._book_body(session_id),
+            )
+            await asyncio.sleep(0.02)
+            connection.close()
+        except (HungUp, OSError):
+            return
+
+    async def _ask(
+        self, method: str, path: str, body: bytes, key: str, deed: Deed, session_id: str, about: Asked | None = None
+    ) -> tuple[Asked, Reply | None]:
+        """Ask until the answer is definite; the same key each time, so that it is done once."""
+        for tries in range(1, _TRIES + 1):
+            sent_us, started = _now_us(), time.perf_counter()
+            reply = await self._send(method, path, body, key)
+            took_us = round((time.perf_counter() - started) * SECOND_US)
+            said = self._note(reply, deed, key, session_id, sent_us, took_us, about)
+            if said.is_definite or tries == _TRIES:
+                break
+            await asyncio.sleep(self._rush.wait_s(tries, reply.headers.get("retry-after") if reply else None))
+        return said, reply
+
+    async def _send(self, method: str, path: str, body: bytes, key: str) -> Reply | None:
+        try:
+            if self._connection is None or not self._connection.is_open:
+                self._connection = await self._rush.connect()
+            headers = {**self._headers, "Idempotency-Key": key}
+            return await self._connection.ask(method, path, headers=headers, body=body)
+        except (HungUp, OSError):  # a time-out is an OSError too
+            self.close()
+            return None
+
+    def _note(
+        self,
+        reply: Reply | None,
+        deed: Deed,
+        key: str,
+        session_id: str,
+        sent_us: int,
+        took_us: int,
+        about: Asked | None,
+    ) -> Asked:
+        booking_id, slot_id = (about.booking_id, about.slot_id) if about else ("", "")
+        if reply is not None and reply.status == CREATED and about is None:
+            view = reply.json()
+            booking_id, slot_id = view["id"], view["slot_id"]
+        said = Asked(
+            who=self._visitor.patient_id,
+            account=self._visitor.account_id,
+            group=self._group,
+            deed=deed,
+            session_id=session_id,
+            key=key,
+            sent_us=sent_us,
+            took_us=took_us,
+            status=0 if reply is None else reply.status,
+            code="" if reply is None else reply.code(),
+            booking_id=booking_id,
+            slot_id=slot_id,
+        )
+        self._rush.asked.append(said)
+        return said
+
+
+async def _until(at_us: int) -> None:
+    left_s = (at_us - _now_us()) / SECOND_US
+    if left_s > 0:
+        await asyncio.sleep(left_s)
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,116 @@
+"""Importing whole plans, from each way in, on both databases."""
+
+import json
+from datetime import datetime
+
+import pytest
+from sqlalchemy import select, text
+
+from shouhao.booking.store.catalogue import find_sessions, list_departments, list_doctors
+from shouhao.booking.store.inventory import INVARIANTS
+from shouhao.flows.import_schedule import import_plan
+from shouhao.kernel.clock import DAY_US, HOSPITAL_ZONE, to_us
+from shouhao.lab.hospital import demonstration_hospital
+from shouhao.protocols.schedule_csv import read_schedule_csv
+from shouhao.store.event_log import events
+from shouhao.store.invariants import check
+
+NOW = to_us(datetime(2026, 11, 22, 9, 0, tzinfo=HOSPITAL_ZONE))
+HEADING = "department_id,department,doctor_id,doctor,day,half,kind,start,end,capacity,fee,release_at"
+ROWS = (
+    "OBS,产科,D1,林华,2026-11-30,am,expert,08:00,12:00,{capacity},100,2026-11-23 07:00",
+    "OBS,产科,D1,林华,2026-12-01,am,expert,08:00,12:00,{capacity},100,2026-11-24 07:00",
+)
+
+
+def csv_plan(capacity=8):
+    found = read_schedule_csv("\n".join([HEADING, *ROWS]).format(capacity=capacity).encode(), now_us=NOW)
+    assert (found.bad, found.stopped) == ((), None)
+    return found.plan
+
+
+def bring(db, plan, *, source="csv", staff_id="st_1", now_us=NOW):
+    with db.write() as connection:
+        return import_plan(connection, plan, staff_id=staff_id, source=source, now_us=now_us)
+
+
+def dump(db):
+    with db.read() as connection:
+        return {
+            table: [tuple(row) for row in connection.execute(text(f"SELECT * FROM {table} ORDER BY id"))]
+            for table in ("departments", "doctors", "sessions", "slots")
+        }
+
+
+def test_a_whole_hospital_goes_in_and_a_second_time_changes_nothing(db):
+    plan = demonstration_hospital(seed=1, now_us=NOW)
+    first = bring(db, plan, source="calendar")
+    assert (first.added, first.refused) == (len(plan.sessions), ())
+    assert (first.departments_changed, first.doctors_changed) == (8, 60)
+    before = dump(db)
+    assert len(before["slots"]) == sum(session.capacity for session in plan.sessions)
+    second = bring(db, plan, source="calendar")
+    assert second.counts() == {
+        "departments_changed": 0,
+        "doctors_changed": 0,
+        "added": 0,
+        "updated": 0,
+        "unchanged": len(plan.sessions),
+        "refused": 0,
+    }
+    assert dump(db) == before
+    with db.read() as connection:
+        assert check(connection, INVARIANTS) == []
+        assert len(list_departments(connection)) == 8
+        assert len(list_doctors(connection)) == 60
+        assert len(find_sessions(connection, limit=200).sessions) == 200
+
+
+def test_each_import_leaves_one_event_with_its_counts(db):
+    bring(db, csv_plan())
+    bring(db, csv_plan(9), staff_id=None)
+    with db.read() as connection:
+        told = connection.execute(select(events).order_by(events.c.seq)).all()
+    assert [(row.kind, row.staff_id, row.at_us) for row in told] == [
+        ("schedule_imported", "st_1", NOW),
+        ("schedule_imported", None, NOW),
+    ]
+    details = [json.loads(row.detail) for row in told]
+    assert [(d["source"], d["added"], d["updated"], d["unchanged"]) for d in details] == [
+        ("csv", 2, 0, 0),
+        ("csv", 0, 2, 0),
+    ]
+
+
+def test_a_refused_row_names_its_line_and_leaves_its_session_as_it_was(db):
+    bring(db, csv_plan(8))
+    with db.write() as connection:
+        connection.execute(text("UPDATE sessions SET state = 'released' WHERE day = '2026-12-01'"))
+        connection.execute(
+            text(
+                "UPDATE slots SET state = 'free' WHERE session_id IN (SELECT id FROM sessions WHERE state = 'released')"
+            )
+        )
+    report = bring(db, csv_plan(7))
+    assert (report.updated, report.unchanged, report.added) == (1, 0, 0)
+    assert [(row.place.line, row.field) for row in report.refused] == [(3, "capacity")]
+    assert report.counts()["refused"] == 1
+    with db.read() as connection:
+        assert [s.capacity for s in find_sessions(connection).sessions] == [7, 8]
+
+
+def test_a_plan_whose_day_is_over_when_it_arrives_changes_nothing(db):
+    report = bring(db, csv_plan(), now_us=NOW + 30 * DAY_US)
+    assert [row.field for row in report.refused] == ["day", "day"]
+    assert dump(db)["sessions"] == []
+
+
+def test_a_unit_of_work_that_breaks_leaves_nothing_behind(db):
+    def broken():
+        with db.write() as connection:
+            import_plan(connection, csv_plan(), staff_id=None, source="csv", now_us=NOW)
+            raise RuntimeError("the power went")
+
+    with pytest.raises(RuntimeError):
+        broken()
+    assert all(rows == [] for rows in dump(db).values())
