@@ -29,6 +29,7 @@ from shouhao.wiring import INVARIANTS
 
 BOOKINGS = 60_000
 SLOTS_EACH = 50
+SESSIONS_A_DAY = 120  #: sixty doctors, morning and afternoon
 IN_FLIGHT = 2_048
 FLOOR_S = 8
 
@@ -43,9 +44,9 @@ UPDATE slots SET state = 'taken', booking_id = 'bk_' || gen_random_uuid()
               ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED)
   RETURNING id AS slot_id, booking_id AS booking_id \gset
 INSERT INTO bookings (id, slot_id, session_id, department_id, day, patient_id, channel, state, live, fee_cents,
-                      starts_at_us, created_at_us, hold_expires_at_us)
+                      starts_at_us, created_at_us, hold_expires_at_us, ended_at_us)
   VALUES (:booking_id, :slot_id, 'se_' || lpad(to_hex(:session::int), 26, '0'), 'd1', '2027-01-01',
-          'pa_' || gen_random_uuid(), 'web', 'held', true, 5000, 1800000000000000, 1800000000000000, 1800000900000000);
+          'pa_' || gen_random_uuid(), 'web', 'held', true, 5000, 1800000000000000, 1800000000000000, 1800000900000000, 0);
 INSERT INTO events (at_us, kind, channel, patient_id, session_id, slot_id)
   VALUES (1800000000000000, 'booked', 'web', 'pa', 'se', :slot_id);
 COMMIT;
@@ -144,13 +145,19 @@ def _request(made: Hospital, n: int) -> BookRequest:
     account = made.account(n)
     return BookRequest(
         patient_id=made.patient(n),
-        session_id=made.session(n * 7919 % made.sessions),
+        session_id=made.session(_session_of(n, made.sessions)),
         channel="web",
         account_id=account,
         sign_in_id=f"si_{n:026x}",
         ip="10.0.0.1",
         once=once(caller=account, route="bench", key=str(n), body=b"{}"),
     )
+
+
+def _session_of(n: int, sessions: int) -> int:
+    """Mornings one after the other: the sessions of one day are released together and wanted all at once."""
+    day, k = divmod(n, SESSIONS_A_DAY * SLOTS_EACH)
+    return (day * SESSIONS_A_DAY + k * 7919 % SESSIONS_A_DAY) % sessions
 
 
 def _verify(db: Any, counter: _Counter) -> None:
@@ -207,8 +214,8 @@ def _book_plainly(connection: sqlite3.Connection, made: Hospital, n: int) -> Non
     connection.execute("UPDATE slots SET state = 'taken', booking_id = ? WHERE id = ?", (booking, slot))
     connection.execute(
         "INSERT INTO bookings (id, slot_id, session_id, department_id, day, patient_id, channel, state, live, fee_cents,"
-        " starts_at_us, created_at_us, hold_expires_at_us) VALUES (?, ?, ?, 'd1', '2027-01-01', ?, 'web', 'held', 1,"
-        " 5000, 1800000000000000, 1800000000000000, 1800000900000000)",
+        " starts_at_us, created_at_us, hold_expires_at_us, ended_at_us) VALUES (?, ?, ?, 'd1', '2027-01-01', ?, 'web', 'held', 1,"
+        " 5000, 1800000000000000, 1800000000000000, 1800000900000000, 0)",
         (booking, slot, session, f"pa_{n * 7919 % 100_003:026x}"),
     )
     connection.execute(

@@ -35,6 +35,17 @@ class Problem:
     en: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityLine:
+    """What a line to an identity authority needs."""
+
+    url: str
+    client_cert_file: Path
+    client_key_file: Path
+    ca_file: Path
+    public_key_file: Path
+
+
 class SettingsRefused(Refused):
     """The system does not start with these settings."""
 
@@ -223,6 +234,18 @@ class Settings(BaseSettings):
             invariants_every_s=self.invariants_every_s,
             answers_kept_h=self.idempotency_keep_h,
         )
+
+    def identity_line(self) -> IdentityLine:
+        """Where the identity authority is and how both ends prove themselves.
+
+        Raises:
+            SettingsRefused: a part is not set.
+        """
+        parts = {name: getattr(self, f"identity_{name}") for name in IdentityLine.__dataclass_fields__}
+        missing = [_missing(f"identity_{name}") for name, value in parts.items() if value is None]
+        if missing:
+            raise SettingsRefused(missing)
+        return IdentityLine(**parts)
 
     def sign_in(self) -> SignInSettings:
         """What sign-ins are issued with."""

@@ -77,7 +77,7 @@ def assemble(settings: Settings, *, clock: Clock | None = None) -> System:
     db = open_database(settings.open_url())
     vault = Vault(settings.master_key(), settings.crypto_profile)
     gateway = payment_gateway(settings, vault)
-    authority = identity_authority(settings)
+    authority = identity_authority(settings, clock)
     booking = BookingDesk(db, clock, settings.holds())
     verify = Duty(name="verify", do=lambda now_us: _verify(db, vault, authority, now_us), every_s=10.0)
     todo = duties(db, gateway=gateway, invariants=INVARIANTS, settings=settings.work(), more=[verify])
@@ -109,13 +109,41 @@ def payment_gateway(settings: Settings, vault: Vault) -> PaymentGateway:
     return made
 
 
-def identity_authority(settings: Settings) -> IdentityAuthority:
-    """Who confirms that people are real."""
+def identity_authority(settings: Settings, clock: Clock) -> IdentityAuthority:
+    """Who confirms that people are real.
+
+    Raises:
+        SettingsRefused: the files of an authority's line are missing or not what they should be.
+    """
     if settings.identity_authority == "format_only":
         return FormatOnlyAuthority()
-    from shouhao.protocols.identity_authority import authority_from  # noqa: PLC0415 - costs a second to import
+    # Costs a second to import, and most installations for trying out never ask.
+    from shouhao.protocols.circuit_breaker import BreakerSettings  # noqa: PLC0415
+    from shouhao.protocols.identity_authority import (  # noqa: PLC0415
+        HTTPIdentityAuthority,
+        HTTPIdentityAuthoritySettings,
+        read_verdict_key,
+    )
 
-    return authority_from(settings)
+    line = settings.identity_line()
+    return HTTPIdentityAuthority(
+        HTTPIdentityAuthoritySettings(
+            name=settings.identity_name,
+            url=line.url,
+            ca_file=line.ca_file,
+            client_cert_file=line.client_cert_file,
+            client_key_file=line.client_key_file,
+            verdict_key=read_verdict_key(line.public_key_file),
+            read_timeout_s=settings.identity_timeout_s,
+            attempt_timeout_s=settings.identity_timeout_s,
+            attempts=settings.identity_retries + 1,
+            breaker=BreakerSettings(
+                failures=settings.identity_breaker_failures, open_s=settings.identity_breaker_open_s
+            ),
+        ),
+        clock=clock,
+        randomness=SystemRandomness(),
+    )
 
 
 def code_sender(settings: Settings) -> CodeSender:

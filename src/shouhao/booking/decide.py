@@ -124,7 +124,6 @@ def _decide_one(
             starts_at_us=slot.starts_at_us,
             created_at_us=now_us,
             hold_expires_at_us=None if free_of_charge else now_us + hold.hold_s * SECOND_US,
-            ended_at_us=None,
         ),
         slot,
     )

@@ -66,7 +66,7 @@ class Desk(Generic[Asked, Said]):
 
     def __init__(
         self,
-        decide: Callable[[Sequence[Asked]], Sequence[Said]],
+        decide: Callable[[Sequence[Asked]], Sequence[Said | Exception]],
         settings: DeskSettings,
         *,
         deliver: Deliver[Said] | None = None,
@@ -74,7 +74,8 @@ class Desk(Generic[Asked, Said]):
         """Set up a desk; `start` opens it.
 
         Args:
-            decide: decides a batch in one durable transaction; one answer a request, in order.
+            decide: decides a batch in one durable transaction; one answer a request, in order. An exception in the
+                place of an answer is that request's alone.
             settings: how requests are gathered.
             deliver: hands answers over, once a batch; by default on the lane's own thread.
         """

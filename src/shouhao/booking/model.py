@@ -1,6 +1,5 @@
 """Bookings: what is asked, what is known, what is answered. Values only; rules stand in limits.py and decide.py."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import msgspec
@@ -81,9 +80,8 @@ class Restriction(msgspec.Struct, frozen=True):
     ends_at_us: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Booking:
-    """One person's claim on one slot, live or past."""
+class Booking(msgspec.Struct, frozen=True, kw_only=True):
+    """One person's claim on one slot, live or past; its fields are the columns of its row."""
 
     id: str
     slot_id: str
@@ -98,7 +96,8 @@ class Booking:
     starts_at_us: int
     created_at_us: int
     hold_expires_at_us: int | None
-    ended_at_us: int | None
+    ended_at_us: int = 0  #: 0 while live
+    live: bool = True  #: held, booked or checked in
 
 
 class BookingView(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,12 +18,12 @@ from shouhao.booking.store import desk as desk_store
 from shouhao.booking.store.rules import limits_in_force
 from shouhao.gate.store import ended_among
 from shouhao.kernel.clock import Clock
-from shouhao.kernel.errors import Refused
+from shouhao.kernel.errors import Refused, Unavailable
 from shouhao.kernel.events import Event
 from shouhao.kernel.ids import new_ids
 from shouhao.patients.standing import PatientUnknown, Standing, standings
 from shouhao.patients.store import binding_policy
-from shouhao.store import answers, event_log
+from shouhao.store import answers, batch, event_log
 from shouhao.store.answers import Answer, IdempotencyKeyReused
 from shouhao.store.engine import Database
 
@@ -50,8 +50,8 @@ class BookingDesk:
         self._clock = clock
         self._hold = hold
 
-    def decide(self, requests: Sequence[BookRequest]) -> Sequence[Answer | Refused]:
-        """Answer a batch durably; in the order it was asked.
+    def decide(self, requests: Sequence[BookRequest]) -> Sequence[Answer | Refused | Exception]:
+        """Answer a batch durably; in the order it was asked. What keeps one request from being written is its answer.
 
         Raises:
             Unavailable: the database does not answer; nothing was done, or the answer is kept under its key.
@@ -63,12 +63,13 @@ class BookingDesk:
             except (IntegrityError, desk_store.SlotMoved):
                 # Somebody outside this batch used one of its keys or slots a moment ago; looked at again, it is seen.
                 said = self._book(requests, started_us)
-        except (IntegrityError, DataError, desk_store.SlotMoved):
+        except (IntegrityError, DataError, desk_store.SlotMoved) as error:
             # Whatever still cannot be written is one request's, and must not cost the others their answers.
             if len(requests) == 1:
-                raise
+                _log.error("request_not_written", error=type(error).__name__, exc_info=True)
+                return [error]
             half = len(requests) // 2
-            return [*self.decide(requests[:half]), *self.decide(requests[half:])]
+            return [*self._part(requests[:half]), *self._part(requests[half:])]
         _log.info(
             "batch_decided",
             requests=len(requests),
@@ -76,6 +77,12 @@ class BookingDesk:
             took_ms=(self._clock.now_us() - started_us) / 1000,
         )
         return said
+
+    def _part(self, requests: Sequence[BookRequest]) -> Sequence[Answer | Refused | Exception]:
+        try:
+            return self.decide(requests)
+        except Unavailable as error:  # the other part may have its answers
+            return [error] * len(requests)
 
     def _book(self, requests: Sequence[BookRequest], now_us: int) -> list[Answer | Refused]:
         with self._db.write() as connection:
@@ -86,6 +93,7 @@ def book(
     connection: Connection, requests: Sequence[BookRequest], *, hold: HoldTimes, now_us: int
 ) -> list[Answer | Refused]:
     """Decide a batch within a unit of work. A request with a key is answered with what is kept under it."""
+    batch.look_up_by_key(connection)
     said: list[Answer | Refused | None] = [None] * len(requests)
     echoes = _echo(connection, requests, said)
     fresh = [n for n, answer in enumerate(said) if answer is None and n not in echoes]

@@ -157,7 +157,6 @@ def _grant(
         starts_at_us=max(now_us, extra_store.session_start_us(connection, session.id)),
         created_at_us=now_us,
         hold_expires_at_us=None,
-        ended_at_us=None,
     )
     slot = extra_store.add_taken_slot(connection, session, booking)
     extra_store.decide_request(

@@ -5,8 +5,8 @@ event never holds a name, an ID number or a phone.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Literal, get_args
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple, get_args
 
 EventKind = Literal[
     "account_registered",
@@ -49,9 +49,8 @@ EventKind = Literal[
 EVENT_KINDS: tuple[str, ...] = get_args(EventKind)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """One thing that happened, at its source's time."""
+class Event(NamedTuple):
+    """One thing that happened, at its source's time. A tuple: thousands are made a second."""
 
     at_us: int  #: microseconds since 1970-01-01 UTC, at the source
     kind: EventKind
@@ -72,11 +71,11 @@ class Event:
     latency_ms: float | None = None  #: from page shown to request, where known
     face_hash: str | None = None
     frame_hash: str | None = None
-    detail: Mapping[str, Any] = field(default_factory=dict)  #: anything else, as JSON
+    detail: Mapping[str, Any] = MappingProxyType({})  #: anything else, as JSON
 
 
 #: Column names of an exported event, in order; instants are written as ISO 8601 text or timestamps.
 EXPORT_COLUMNS: tuple[str, ...] = (
     "event_id",
-    *("at" if f.name == "at_us" else "released_at" if f.name == "released_at_us" else f.name for f in fields(Event)),
+    *({"at_us": "at", "released_at_us": "released_at"}.get(name, name) for name in Event._fields),
 )

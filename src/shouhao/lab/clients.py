@@ -7,12 +7,12 @@ speaks just enough of the protocol, with the parser that the server itself uses.
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import httptools
 import msgspec
 
-_ERROR_FLOOR = 400
+_FIRST_REFUSAL = 400
 
 
 class HungUp(Exception):  # noqa: N818 - not an error of ours: the other side went away, so ask again
@@ -37,7 +37,7 @@ class Reply:
 
     def code(self) -> str:
         """The refusal's code, or an empty text when it is none."""
-        if self.status < _ERROR_FLOOR:
+        if self.status < _FIRST_REFUSAL:
             return ""
         try:
             return str(self.json()["error"]["code"])
@@ -112,8 +112,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection stands."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what create_connection gives
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's own does not derive from it
 
     def data_received(self, data: bytes) -> None:
         """Bytes came."""

@@ -8,10 +8,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http.client import HTTPConnection
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from shouhao.kernel.errors import Unavailable
 from shouhao.settings import PREFIX
@@ -25,13 +26,23 @@ _TAIL_LINES = 12
 class RunningServer:
     """`shouhao up` with its settings in the environment; a context that ends it, whatever happens."""
 
-    def __init__(self, settings: Mapping[str, str], *, host: str, port: int, log_file: Path) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, str],
+        *,
+        host: str,
+        port: int,
+        log_file: Path,
+        program: Sequence[str] = ("-m", "shouhao.cli.main", "up"),
+    ) -> None:
         """Say what to run.
 
         Args:
             settings: settings by their names, such as `public_port`.
             log_file: takes what the server logs.
+            program: what this Python is given to run.
         """
+        self._program = tuple(program)
         self._settings = dict(settings)
         self._log_file = log_file
         self.host = host
@@ -41,13 +52,13 @@ class RunningServer:
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
 
-    def __enter__(self) -> "RunningServer":
+    def __enter__(self) -> Self:
         """Start it."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         given = {f"{PREFIX}{name.upper()}": value for name, value in self._settings.items()}
         with self._log_file.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own program, no input from outside
-                [sys.executable, "-m", "shouhao.cli.main", "up"],
+                [sys.executable, *self._program],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,

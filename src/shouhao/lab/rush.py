@@ -7,7 +7,8 @@ finds no free place waits on this side, which is told apart from the time the se
 import asyncio
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
@@ -28,8 +29,8 @@ NOT_RELEASED, SOLD_OUT = "booking.session_not_released", "booking.sold_out"
 _BOOKINGS = "/api/v1/bookings"
 _TRIES = 12
 _LONGEST_WAIT_S = 3.0
-_GANG_REQUESTS = 60
-_GANG_STARTS_S = -0.6
+_GANG_REQUESTS = 80
+_GANG_STARTS_S = -0.2
 _GANG_GOES_ON_S = 6.0
 _LATE_SPREAD_S = 3.0
 
@@ -95,6 +96,7 @@ class Rush:
         self.asked: list[Asked] = []
         self.visits: list[Visit] = []
         self.most_open = 0
+        self.hung_up = 0  #: first sendings whose answer nobody waited for
         self._open = 0
 
     async def run(
@@ -109,9 +111,15 @@ class Rush:
                 group.create_task(self._hammer(visitor, targets, number))
 
     async def come_back(
-        self, crowd: Sequence[tuple[Visitor, Wish]], *, free_again: Callable[[], bool], within_s: float
+        self,
+        crowd: Sequence[tuple[Visitor, Wish]],
+        *,
+        not_before_us: int,
+        free_again: Callable[[], bool],
+        within_s: float,
     ) -> bool:
         """Some who got nothing try once more when unpaid slots have been let go; whether any were."""
+        await _until(not_before_us)
         until = time.monotonic() + within_s
         while not await asyncio.to_thread(free_again):
             if time.monotonic() > until:
@@ -127,16 +135,29 @@ class Rush:
     async def _visit(self, visitor: Visitor, wish: Wish, group: Group, arrives_us: int) -> None:
         await _until(arrives_us)
         arrived_us = _now_us()
+        client = _Client(self, visitor, group)
+        async with self._place(client):
+            last = await self._try_choices(client, wish)
+            got = last.status == CREATED
+            self.visits.append(Visit(group=group, arrived_us=arrived_us, answered_us=_now_us(), got=got))
+            if got and wish.repeats:
+                await client.send_book(last.session_id, last.key, "repeat")
+            if got and wish.twice:
+                await client.send_book(last.session_id, self.new_key(), "again")
+        if not got or wish.after == "leaves":
+            return
+        await asyncio.sleep(wish.thinks_s)  # the place is somebody else's meanwhile
+        async with self._place(client):
+            await (client.pay(last) if wish.after == "pays" else client.give_back(last))
+
+    @asynccontextmanager
+    async def _place(self, client: "_Client") -> AsyncIterator[None]:
+        """One of the connections that may be open at once."""
         async with self._places:
-            client = _Client(self, visitor, group)
             self._open += 1
             self.most_open = max(self.most_open, self._open)
             try:
-                last = await self._try_choices(client, wish)
-                got = last.status == CREATED
-                self.visits.append(Visit(group=group, arrived_us=arrived_us, answered_us=_now_us(), got=got))
-                if got:
-                    await self._with_a_slot(client, wish, last)
+                yield
             finally:
                 self._open -= 1
                 client.close()
@@ -153,22 +174,6 @@ class Rush:
         if last is None:
             raise ValueError("a wish without a choice")
         return last
-
-    async def _with_a_slot(self, client: "_Client", wish: Wish, got: Asked) -> None:
-        if wish.repeats:
-            await client.send_book(got.session_id, got.key, "repeat")
-        if wish.twice:
-            await client.send_book(got.session_id, self.new_key(), "again")
-        if wish.after == "leaves":
-            return
-        client.close()  # reading and paying take time; the place is somebody else's meanwhile
-        self._places.release()
-        await asyncio.sleep(wish.thinks_s)
-        await self._places.acquire()
-        if wish.after == "pays":
-            await client.pay(got)
-        else:
-            await client.give_back(got)
 
     async def _hammer(self, visitor: Visitor, targets: Sequence[str], number: int) -> None:
         """A script that asks for one session after another, as fast as it is answered."""
@@ -266,7 +271,8 @@ class _Client:
                 headers={**self._headers, "Idempotency-Key": key},
                 body=self._book_body(session_id),
             )
-            await asyncio.sleep(0.02)
+            self._rush.hung_up += 1
+            await asyncio.sleep(0.02)  # long enough for the request to leave
             connection.close()
         except (HungUp, OSError):
             return

@@ -103,7 +103,7 @@ def _adults(count: int, *, seed: int, today: date) -> list[Person]:
     found = [
         person
         for person in people(round(count * _SPARE) + 50, seed)
-        if ADULT_YEARS <= years_between(person.birth_day, today) <= _OLDEST_YEARS
+        if ADULT_YEARS < years_between(person.birth_day, today) <= _OLDEST_YEARS  # of age when bound, too
     ]
     if len(found) < count:
         raise ValueError(f"only {len(found)} adults among the made-up people, {count} are needed")
@@ -162,6 +162,4 @@ def _enter_one(
         settings=system.settings.sign_in(),
         now_us=system.clock.now_us(),
     )
-    return Visitor(
-        patient_id=registered.patient_id, account_id=account.id, token=system.sign_in_key.issue(sign_in)
-    )
+    return Visitor(patient_id=registered.patient_id, account_id=account.id, token=system.sign_in_key.issue(sign_in))

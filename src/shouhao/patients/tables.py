@@ -13,6 +13,7 @@ accounts = Table(
     Column("phone_masked", Text, nullable=False),
     Column("active", Boolean, nullable=False),
     instant("created_at_us"),
+    sqlite_with_rowid=False,
 )
 
 patients = Table(
@@ -35,6 +36,7 @@ patients = Table(
     instant("verified_at_us", nullable=True),
     instant("created_at_us"),
     Column("version", Integer, nullable=False),
+    sqlite_with_rowid=False,
 )
 Index("ix_patients_phone_hash", patients.c.phone_hash)
 
@@ -49,6 +51,7 @@ bindings = Table(
     Column("guarded", Boolean, nullable=False, server_default=text("false")),
     instant("bound_at_us"),
     instant("unbound_at_us", nullable=True),
+    sqlite_with_rowid=False,
 )
 Index(
     "uq_bindings_live",

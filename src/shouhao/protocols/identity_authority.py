@@ -20,6 +20,7 @@ import httpx
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from shouhao.kernel.clock import SECOND_US, Clock, iso, to_us
 from shouhao.kernel.errors import Tampered, Unavailable
@@ -30,6 +31,7 @@ from shouhao.protocols.circuit_breaker import BreakerSettings, CircuitBreaker
 VERSION = 1
 _DOMAIN = "shouhao identity verdict v1"  #: what is signed here can be mistaken for nothing else
 _ANSWER_MAX_BYTES = 64 * 1024
+_KEY_BYTES = 32
 _RETRIED_STATUSES = {408, 425, 429, 500, 502, 503, 504}
 _JITTER_STEPS = 1000
 
@@ -60,6 +62,22 @@ class HTTPIdentityAuthoritySettings:
             raise ValueError("an identity authority is asked over https only")
         if self.attempts < 1:
             raise ValueError("at least one attempt is needed")
+
+
+def read_verdict_key(file: Path) -> bytes:
+    """The authority's Ed25519 public key from a file: 32 raw bytes, or PEM.
+
+    Raises:
+        ValueError: it is not one.
+        OSError: it cannot be read.
+    """
+    raw = file.read_bytes()
+    if len(raw) == _KEY_BYTES:
+        return raw
+    key = load_pem_public_key(raw)
+    if not isinstance(key, Ed25519PublicKey):
+        raise ValueError(f"{file} is not an Ed25519 public key")
+    return key.public_bytes_raw()
 
 
 class _Document(msgspec.Struct, frozen=True):

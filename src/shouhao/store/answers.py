@@ -6,7 +6,6 @@ somebody would otherwise be told that something was done which was not.
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -14,19 +13,26 @@ from sqlalchemy import Column, Connection, Integer, Table, Text, delete, select,
 
 from shouhao.kernel.errors import Refused
 from shouhao.store import batch
-from shouhao.store.schema import identifier, instant, metadata
+from shouhao.store.schema import Serial, identifier, instant, metadata
 
 answers = Table(
     "answers",
     metadata,
-    identifier("key", primary_key=True),
+    Column("seq", Serial, primary_key=True, autoincrement=True),  # answers lie in the order they were given
+    identifier("key", unique=True),
     identifier("body_hash"),
     Column("status", Integer, nullable=False),
     Column("body", Text, nullable=False),
     instant("at_us"),
 )
 
-_COLUMNS = ("key", "body_hash", "status", "body", "at_us")
+
+class _Row(msgspec.Struct):
+    key: str
+    body_hash: str
+    status: int
+    body: str
+    at_us: int
 
 
 class IdempotencyKeyReused(Refused):
@@ -37,16 +43,14 @@ class IdempotencyKeyReused(Refused):
     en = "This idempotency key was already used for a different request"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Once:
+class Once(msgspec.Struct, frozen=True, kw_only=True):
     """A request that acts at most once: whose it is, and what it says."""
 
     key: str  #: digest over caller, route and the key the caller sent
     body_hash: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What was said: `status` is the outcome's number, `body` its JSON text."""
 
     status: int
@@ -76,15 +80,8 @@ def find(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[str, An
 
 def keep(connection: Connection, said: Sequence[tuple[Once, Answer]], *, now_us: int) -> None:
     """Write answers in the transaction that acted."""
-    batch.insert(
-        connection,
-        answers,
-        _COLUMNS,
-        [
-            {"key": o.key, "body_hash": o.body_hash, "status": a.status, "body": a.body, "at_us": now_us}
-            for o, a in said
-        ],
-    )
+    rows = [_Row(o.key, o.body_hash, a.status, a.body, now_us) for o, a in said]
+    batch.insert_structs(connection, answers, rows)
 
 
 def replay(connection: Connection, asked: Once) -> Answer | None:

@@ -14,6 +14,11 @@ from sqlalchemy.types import BigInteger, Boolean, Integer
 
 SQLType = Literal["text", "bigint", "boolean", "double precision"]
 
+_BY_KEY = text(
+    "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),"
+    " set_config('enable_mergejoin', 'off', true)"
+)
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -60,6 +65,17 @@ def insert(connection: Connection, table: Table, columns: tuple[str, ...], rows:
         connection.exec_driver_sql(_insert_rows(table, columns), [tuple(map(row.get, columns)) for row in rows])
 
 
+def insert_structs(connection: Connection, table: Table, rows: Sequence[msgspec.Struct]) -> None:
+    """Insert structs whose fields are named like the table's columns; the way for hot tables."""
+    if not rows:
+        return
+    columns = rows[0].__struct_fields__
+    if connection.dialect.name == "postgresql":
+        connection.execute(_insert_json(table, columns), {"rows": encode(rows)})
+    else:
+        connection.exec_driver_sql(_insert_rows(table, columns), [msgspec.structs.astuple(row) for row in rows])
+
+
 @lru_cache(maxsize=256)
 def _insert_json(table: Table, columns: tuple[str, ...]) -> TextClause:
     names = ", ".join(columns)
@@ -78,6 +94,24 @@ def _sql_type(column: Column[Any]) -> SQLType:
     if isinstance(column.type, BigInteger | Integer):
         return "bigint"
     return "text" if column.type.python_type is str else "double precision"
+
+
+def limit(dialect: str, *, column: str, bind: str) -> str:
+    """The SQL that limits a subquery to `column` of the row it is looked up for.
+
+    SQLite limits by a bound value only: there `bind` is the largest of the column, and some rows come for nothing.
+    """
+    return f"LIMIT {column}" if dialect == "postgresql" else f"LIMIT :{bind}"
+
+
+def look_up_by_key(connection: Connection) -> None:
+    """For the rest of this unit of work, find rows by their keys whatever the statistics say.
+
+    A morning's rush fills tables faster than PostgreSQL counts them; a plan made for a table that was empty an hour
+    ago would read all of it for each batch. SQLite looks up by key anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(_BY_KEY)
 
 
 def locked(dialect: str, *, of: str) -> str:

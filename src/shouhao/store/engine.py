@@ -126,7 +126,7 @@ def _sqlite(url: str, path: str | None, pool_size: int) -> Engine:
             f"busy_timeout = {_SQLITE_BUSY_MS}",
             "cache_size = -65536",
             "temp_store = MEMORY",
-            "wal_autocheckpoint = 4000",
+            "wal_autocheckpoint = 16000",
         ):
             connection.execute(f"PRAGMA {pragma}")
 

@@ -1,7 +1,6 @@
 """Event log: each change of state writes its event here in the same transaction. Rows are only ever added."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from typing import Any
 
 import msgspec
@@ -13,7 +12,7 @@ from shouhao.store import batch
 from shouhao.store.schema import Identifier, Serial, metadata
 
 _INSTANTS = {"at_us", "released_at_us"}
-_COLUMNS = tuple(f.name for f in fields(Event))
+_COLUMNS = Event._fields
 
 
 def _column(name: str) -> Column[Any]:
@@ -33,24 +32,42 @@ events = Table(
     *(_column(name) for name in _COLUMNS),
 )
 
+class _Row(msgspec.Struct, omit_defaults=True):
+    """A row as it travels: what is null is left out. The fields are `Event`'s, in its order."""
+
+    at_us: int
+    kind: str
+    channel: str | None = None
+    account_id: str | None = None
+    patient_id: str | None = None
+    payer_id: str | None = None
+    device_id: str | None = None
+    session_token: str | None = None
+    ip: str | None = None
+    user_agent: str | None = None
+    department_id: str | None = None
+    doctor_id: str | None = None
+    session_id: str | None = None
+    slot_id: str | None = None
+    released_at_us: int | None = None
+    staff_id: str | None = None
+    latency_ms: float | None = None
+    face_hash: str | None = None
+    frame_hash: str | None = None
+    detail: str | None = None
+
+
 _encode = msgspec.json.Encoder().encode
 
 
 def append(connection: Connection, happened: Sequence[Event]) -> None:
     """Write events, in their order."""
-    batch.insert(connection, events, _COLUMNS, [_row(event) for event in happened])
+    batch.insert_structs(connection, events, [_row(event) for event in happened])
 
 
-def _row(event: Event) -> dict[str, Any]:
-    row: dict[str, Any] = {}
-    for name in _COLUMNS:
-        value = getattr(event, name)
-        if value is not None:
-            row[name] = value
-    detail = row.pop("detail")
-    if detail:
-        row["detail"] = _encode(detail).decode()
-    return row
+def _row(event: Event) -> _Row:
+    detail = event.detail
+    return _Row(*event[:-1], _encode(detail).decode() if detail else None)
 
 
 def read(

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 
 from shouhao.web.caller import hear
-from shouhao.web.errors import BodyTooLarge, internal, refused
+from shouhao.web.errors import BodyIncomplete, BodyTooLarge, internal, refused
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -16,6 +16,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _log = structlog.get_logger()
+
+_DROPPED_LONGEST = 16 * 1024 * 1024  #: what is read on of a body that is too long
 
 _SAFE_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -27,19 +29,37 @@ _SAFE_HEADERS = (
 async def read_body(receive: Receive, *, limit: int) -> bytes:
     """The whole body.
 
+    What is too long is read on and dropped for a while: a caller who is cut off while sending hears no answer.
+
     Raises:
-        BodyTooLarge: it is longer than `limit` bytes; the rest is not read.
+        BodyTooLarge: it is longer than `limit` bytes.
+        BodyIncomplete: the caller hung up before its end.
     """
     message = await receive()
     body: bytes = message.get("body", b"")
-    while message.get("more_body"):
-        if len(body) > limit:
-            break
-        message = await receive()
-        body += message.get("body", b"")
+    if message.get("more_body") or message["type"] != "http.request":
+        body = await _read_on(message, receive, limit=limit)
     if len(body) > limit:
         raise BodyTooLarge(limit=limit)
     return body
+
+
+async def _read_on(message: Message, receive: Receive, *, limit: int) -> bytes:
+    chunks: list[bytes] = []
+    length = 0
+    while True:
+        if message["type"] != "http.request":
+            raise BodyIncomplete
+        chunk = message.get("body", b"")
+        length += len(chunk)
+        if length <= limit:
+            chunks.append(chunk)
+        if not message.get("more_body") or length > limit + _DROPPED_LONGEST:
+            break
+        message = await receive()
+    if length > limit:
+        raise BodyTooLarge(limit=limit)
+    return b"".join(chunks)
 
 
 async def answer(
@@ -84,10 +104,12 @@ class Edge:
         scope["state"] = {**scope.get("state", {}), "heard": heard}
         started = time.perf_counter()
         status = 500
+        begun = False
 
         async def note(message: Message) -> None:
-            nonlocal status
+            nonlocal status, begun
             if message["type"] == "http.response.start":
+                begun = True
                 status = message["status"]
                 message["headers"] = [
                     *message.get("headers", ()),
@@ -99,13 +121,14 @@ class Edge:
         try:
             body = await read_body(receive, limit=self._limit_of(scope["path"]))
             await self._app(scope, _once(body, receive), note)
-        except BodyTooLarge as error:
+        except (BodyTooLarge, BodyIncomplete) as error:
             status, content = refused(error, language=heard.language, request_id=heard.request_id)
             await answer(send, status, content, request_id=heard.request_id, headers={"connection": "close"})
         except Exception as error:  # noqa: BLE001 - a bug is logged in full and told in one word
             _log.error("request_failed", request_id=heard.request_id, error=type(error).__name__, exc_info=True)
-            status, content = internal(language=heard.language, request_id=heard.request_id)
-            await answer(send, status, content, request_id=heard.request_id)
+            if not begun:
+                status, content = internal(language=heard.language, request_id=heard.request_id)
+                await answer(send, status, content, request_id=heard.request_id)
         finally:
             took_ms = round((time.perf_counter() - started) * 1000, 1)
             _log.info(

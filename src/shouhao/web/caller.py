@@ -46,7 +46,7 @@ def hear(headers: Headers) -> Heard:
         elif name == b"accept-language":
             language = value.decode("latin-1")
         elif name == b"user-agent":
-            agent = value[:_AGENT_LONGEST].decode("latin-1")
+            agent = value[:_AGENT_LONGEST].decode("latin-1").replace("\0", "")  # no database text holds one
         elif name == b"x-request-id":
             request_id = value
     return Heard(

@@ -15,6 +15,7 @@ _EXACT = {
     "not_found": 404,
     "idempotency_key_reused": 422,
     "web.body_too_large": 413,
+    "web.body_incomplete": 400,
     "web.method_not_allowed": 405,
     "web.unsupported_media_type": 415,
     "web.bad_json": 400,
@@ -28,7 +29,7 @@ _EXACT = {
     "gate.sign_in_refused": 401,
     "gate.signed_out": 401,
     "gate.phone_code_refused": 401,
-    "gate.too_many_codes": 429,
+    "gate.phone_code_too_often": 429,
     "staff.refused": 401,
     "staff.role_missing": 403,
     "patients.account_closed": 403,
@@ -42,6 +43,38 @@ class BodyTooLarge(Refused):
     code = "web.body_too_large"
     zh = "请求体超过上限 {limit} 字节"
     en = "The body is larger than {limit} bytes"
+
+
+class BodyIncomplete(Refused):
+    """The caller hung up before the body was whole; half a file must not pass for a file."""
+
+    code = "web.body_incomplete"
+    zh = "请求体不完整"
+    en = "The body is not complete"
+
+
+class NoSuchRoute(Refused):
+    """Nothing is served at this path."""
+
+    code = "not_found"
+    zh = "没有这个接口"
+    en = "There is no such path"
+
+
+class MethodNotAllowed(Refused):
+    """The path is served, with other methods."""
+
+    code = "web.method_not_allowed"
+    zh = "该接口不支持此方法"
+    en = "This path is not served with this method"
+
+
+class UnsupportedMediaType(Refused):
+    """The body is of a kind that this route does not read."""
+
+    code = "web.unsupported_media_type"
+    zh = "请求体类型须为:{expected}"
+    en = "The body's type must be: {expected}"
 
 
 class BadJSON(Refused):
@@ -95,6 +128,12 @@ def kept_refusal(body: str, *, language: str, request_id: str) -> tuple[int, byt
     kept: Mapping[str, Any] = msgspec.json.decode(body)
     message = str(kept["en" if language == "en" else "zh"])
     return status_of(kept["code"]), body_of(kept["code"], message, field=kept["field"], request_id=request_id)
+
+
+def retry_headers(error: Refused) -> Mapping[str, str]:
+    """Headers of a refusal that time will lift: when to try again."""
+    wait_s = error.data.get("retry_after_s")
+    return {} if wait_s is None else {"retry-after": str(wait_s)}
 
 
 def unavailable(error: Unavailable, *, language: str, request_id: str) -> tuple[int, bytes, Mapping[str, str]]:

@@ -16,24 +16,6 @@ from shouhao.booking.model import Booking, BookRequest, FreeSlot, LiveBooking, O
 from shouhao.booking.tables import bookings
 from shouhao.store import batch
 
-_BOOKING_COLUMNS = (
-    "id",
-    "slot_id",
-    "session_id",
-    "department_id",
-    "day",
-    "patient_id",
-    "account_id",
-    "channel",
-    "state",
-    "live",
-    "fee_cents",
-    "starts_at_us",
-    "created_at_us",
-    "hold_expires_at_us",
-)
-
-
 class SlotMoved(Exception):  # noqa: N818 - not an error: the batch is decided again
     """A slot changed hands although it was locked against that; the batch is undone."""
 
@@ -80,11 +62,11 @@ def write(connection: Connection, granted: Sequence[Granted]) -> None:
     """
     if not granted:
         return
-    rows = [_booking_row(g.booking) for g in granted]
-    taken = connection.execute(_sql(connection.dialect.name).take, {"rows": batch.encode(rows)})
-    if taken.rowcount != len(rows):
+    pairs = [{"id": g.booking.id, "slot_id": g.booking.slot_id} for g in granted]
+    taken = connection.execute(_sql(connection.dialect.name).take, {"rows": batch.encode(pairs)})
+    if taken.rowcount != len(granted):
         raise SlotMoved
-    batch.insert(connection, bookings, _BOOKING_COLUMNS, rows)
+    batch.insert_structs(connection, bookings, [g.booking for g in granted])
 
 
 def held_by(connection: Connection, patient_id: str) -> list[LiveBooking]:
@@ -97,34 +79,15 @@ def restrictions_of(connection: Connection, patient_id: str, *, now_us: int) -> 
     return _restrictions(connection, [patient_id], now_us=now_us).get(patient_id, [])
 
 
-def _booking_row(b: Booking) -> dict[str, Any]:
-    return {
-        "id": b.id,
-        "slot_id": b.slot_id,
-        "session_id": b.session_id,
-        "department_id": b.department_id,
-        "day": b.day,
-        "patient_id": b.patient_id,
-        "account_id": b.account_id,
-        "channel": b.channel,
-        "state": b.state,
-        "live": True,
-        "fee_cents": b.fee_cents,
-        "starts_at_us": b.starts_at_us,
-        "created_at_us": b.created_at_us,
-        "hold_expires_at_us": b.hold_expires_at_us,
-    }
-
-
 def _free(connection: Connection, wanted: Counter[str], *, spare: int) -> dict[str, list[FreeSlot]]:
     if not wanted:
         return {}
-    rows = [{"session_id": session} for session in wanted]
-    most = max(wanted.values()) + spare
+    rows = [{"session_id": session, "wanted": count + spare} for session, count in wanted.items()]
+    look_for: dict[str, object] = {"wanted": batch.encode(rows)}
+    if connection.dialect.name == "sqlite":
+        look_for["most"] = max(wanted.values()) + spare
     free: dict[str, list[FreeSlot]] = defaultdict(list)
-    for row in connection.execute(
-        _sql(connection.dialect.name).free, {"wanted": batch.encode(rows), "most": most}
-    ).all():
+    for row in connection.execute(_sql(connection.dialect.name).free, look_for).all():
         free[row[1]].append(_free_slot(row))
     return free
 
@@ -162,7 +125,7 @@ class _Statements:
 
     def __init__(self, dialect: str) -> None:
         ids = batch.values(dialect, "ids")
-        wanted = batch.records(dialect, "wanted", {"session_id": "text"}, "w")
+        wanted = batch.records(dialect, "wanted", {"session_id": "text", "wanted": "bigint"}, "w")
         rows = batch.records(dialect, "rows", {"id": "text", "slot_id": "text"}, "r")
         self.sessions = text(
             f"""
@@ -178,7 +141,7 @@ class _Statements:
             FROM {wanted} JOIN slots s ON s.id IN (
                 SELECT f.id FROM slots f
                 WHERE f.session_id = w.session_id AND f.state = 'free'
-                ORDER BY f.number LIMIT :most)
+                ORDER BY f.number {batch.limit(dialect, column="w.wanted", bind="most")})
             ORDER BY s.session_id, s.number
             """
         )

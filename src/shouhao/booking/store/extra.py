@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Select, func, insert, select, update
 
 from shouhao.booking.model import Booking, FreeSlot, OpenSession
@@ -122,8 +123,7 @@ def add_taken_slot(connection: Connection, session: OpenSession, booking: Bookin
             extra=True,
         )
     )
-    values = {name: getattr(booking, name) for name in Booking.__dataclass_fields__}
-    connection.execute(insert(bookings).values(**values, live=True))
+    connection.execute(insert(bookings).values(**msgspec.structs.asdict(booking)))
     return slot
 
 

@@ -15,7 +15,7 @@ from shouhao.booking.model import Booking, BookingState, BookingUnknown
 from shouhao.booking.tables import bookings, payments, restrictions, sessions, slots
 from shouhao.kernel.ids import new_id
 
-_FIELDS = tuple(Booking.__dataclass_fields__)
+_FIELDS = Booking.__struct_fields__
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,7 @@ def bookings_of(
 
 
 def set_state(
-    connection: Connection, booking_ids: Sequence[str], state: BookingState, *, ended_at_us: int | None = None
+    connection: Connection, booking_ids: Sequence[str], state: BookingState, *, ended_at_us: int = 0
 ) -> None:
     """Move locked bookings to a state; one that is not live has an end."""
     live = state in {"held", "booked", "checked_in"}

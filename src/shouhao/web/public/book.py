@@ -53,8 +53,6 @@ class Book:
         headers: dict[str, str] | None = None
         try:
             said = await self._ask(scope, receive, heard)
-            if isinstance(said, Refused):
-                raise said
             if said.status == DONE:
                 status, body = 201, said.body.encode()
             else:
@@ -69,7 +67,7 @@ class Book:
             status, body = errors.internal(language=heard.language, request_id=heard.request_id)
         await answer(send, status, body, request_id=heard.request_id, headers=headers)
 
-    async def _ask(self, scope: Scope, receive: Receive, heard: Heard) -> Answer | Refused:
+    async def _ask(self, scope: Scope, receive: Receive, heard: Heard) -> Answer:
         body = await read_body(receive, limit=self._limit)
         sign_in = self._door.account(heard)
         asked = read_json(body)
@@ -91,7 +89,10 @@ class Book:
             reply,
             lane_key=asked.session_id,
         )
-        return await reply
+        said = await reply
+        if isinstance(said, Refused):
+            raise said
+        return said
 
 
 def read_json(body: bytes) -> BookBody:
@@ -110,7 +111,7 @@ def read_json(body: bytes) -> BookBody:
 
 
 def invalid_field(message: str) -> Refused:
-    """msgspec's message as our refusal: the field it names, and the rule.
+    """The message of msgspec as our refusal: the field it names, and the rule.
 
     >>> invalid_field("Expected `str`, got `int` - at `$.patient_id`").field
     'patient_id'

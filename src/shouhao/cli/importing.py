@@ -1,0 +1,49 @@
+"""Importing: a schedule file in, what became of each of its rows out."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import typer
+
+from shouhao.booking.schedule import BadRow, SchedulePlan, Stopped
+from shouhao.flows.import_schedule import ImportReport, import_plan
+from shouhao.protocols.fhir import read_fhir_schedule
+from shouhao.protocols.schedule_csv import read_schedule_csv
+from shouhao.wiring import System
+
+_SHOWN = 50
+
+
+def import_file(system: System, file: Path, *, as_json: bool) -> int:
+    """Import a file; how many rows of it were not taken."""
+    data = file.read_bytes()
+    now_us = system.clock.now_us()
+    plan, bad, stopped, source = _read(file, data, now_us)
+    with system.db.write() as connection:
+        report = import_plan(connection, plan, staff_id=None, source=source, now_us=now_us)
+    if as_json:
+        typer.echo(msgspec.json.encode(_as_json(report, bad, stopped)).decode())
+    else:
+        _tell(report, bad, stopped)
+    return len(bad) + len(report.refused) + (stopped is not None)
+
+
+def _read(file: Path, data: bytes, now_us: int) -> tuple[SchedulePlan, list[BadRow], Stopped | None, str]:
+    if file.suffix.lower() in {".json", ".ndjson", ".jsonl"}:
+        fhir = read_fhir_schedule(data, now_us=now_us)
+        return fhir.plan, list(fhir.bad), fhir.stopped, "fhir"
+    table = read_schedule_csv(data, now_us=now_us)
+    return table.plan, list(table.bad), table.stopped, "csv"
+
+
+def _as_json(report: ImportReport, bad: list[BadRow], stopped: Stopped | None) -> dict[str, Any]:
+    return {"counts": report.counts(), "refused": report.refused, "bad_rows": bad, "stopped": stopped}
+
+
+def _tell(report: ImportReport, bad: list[BadRow], stopped: Stopped | None) -> None:
+    typer.echo("  ".join(f"{name} {count}" for name, count in report.counts().items()))
+    for row in [*bad, *report.refused][:_SHOWN]:
+        typer.echo(f"  {msgspec.json.encode(row).decode()}", err=True)
+    if stopped is not None:
+        typer.echo(f"  {msgspec.json.encode(stopped).decode()}", err=True)

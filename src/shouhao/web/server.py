@@ -1,0 +1,136 @@
+"""Server: the apps under uvicorn in one event loop, the worker beside them, and a clean end.
+
+On SIGTERM or SIGINT: no new connection is taken, what was asked is answered, the desk decides what waits, the worker
+ends its unit of work, the database is closed.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Collection, Iterator
+
+import structlog
+import uvicorn
+
+from shouhao.web.asgi import App
+from shouhao.web.console.app import console_app
+from shouhao.web.public.app import public_app
+from shouhao.web.shared_desk import SharedDesk
+from shouhao.wiring import System
+
+ROLES = frozenset({"public", "console", "worker"})
+
+_KEEP_ALIVE_S = 75
+_LONGEST_GOODBYE_S = 30
+_BACKLOG = 4096
+
+_log = structlog.get_logger()
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to whoever runs it: two of them share a process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+def serve(system: System, roles: Collection[str], *, on_listening: Callable[[], None] | None = None) -> None:
+    """Run these roles until the process is told to stop, then close the system.
+
+    Args:
+        roles: some of public, console, worker.
+        on_listening: called once connections are taken.
+    Raises:
+        ValueError: a role that does not exist, or none.
+        OSError: an address cannot be listened on.
+    """
+    unknown = set(roles) - ROLES
+    if unknown or not roles:
+        raise ValueError(f"roles are some of {sorted(ROLES)}, not {sorted(roles)}")
+    import uvloop  # noqa: PLC0415 - there is none on Windows, where only tests of other parts run
+
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_until_signalled(system, roles, on_listening))
+    finally:
+        system.close()
+
+
+async def run(
+    system: System, roles: Collection[str], *, stop: asyncio.Event, on_listening: Callable[[], None] | None = None
+) -> None:
+    """Run these roles in this event loop until `stop` is set.
+
+    Raises:
+        OSError: an address cannot be listened on.
+        RuntimeError: an app did not start.
+    """
+    desk = SharedDesk(system.desk)
+    with contextlib.ExitStack() as sockets:
+        servers = [
+            (_server(app), sockets.enter_context(_listen(host, port))) for app, host, port in _apps(system, roles, desk)
+        ]
+        running = [asyncio.create_task(server.serve([listener])) for server, listener in servers]
+        if "worker" in roles:
+            system.worker.start()
+        _log.info("serving", roles=sorted(roles))
+        if on_listening is not None:
+            on_listening()
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait([stopped, *running], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+            for server, _ in servers:
+                server.should_exit = True
+            ended = await asyncio.gather(*running, return_exceptions=True)
+            if "worker" in roles:
+                await asyncio.to_thread(system.worker.stop)
+            _log.info("stopped", roles=sorted(roles))
+        for outcome in ended:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        if not all(server.started for server, _ in servers):
+            raise RuntimeError("a server did not start; the log says why")
+
+
+def _apps(system: System, roles: Collection[str], desk: SharedDesk) -> Iterator[tuple[App, str, int]]:
+    settings = system.settings
+    if "public" in roles:
+        yield public_app(system, desk=desk), settings.public_host, settings.public_port
+    if "console" in roles:
+        yield console_app(system, desk=desk), settings.console_host, settings.console_port
+
+
+def _server(app: App) -> _Server:
+    return _Server(
+        uvicorn.Config(
+            app,
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # who is believed about an address is the channel's business, not a header's
+            limit_concurrency=None,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=_LONGEST_GOODBYE_S,
+        )
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+
+
+async def _until_signalled(system: System, roles: Collection[str], on_listening: Callable[[], None] | None) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await run(system, roles, stop=stop, on_listening=on_listening)

@@ -1,0 +1,30 @@
+"""Shared desk: the booking desk is open as long as one app of this process serves, and answers to its event loop."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from shouhao.web.public.book import LoopDelivery
+from shouhao.wiring import BookDesk
+
+
+class SharedDesk:
+    """Opens the desk for the first app and closes it after the last; all of them run in one event loop."""
+
+    def __init__(self, desk: BookDesk) -> None:
+        self._desk = desk
+        self._apps = 0
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Keep the desk open within the block. Closing decides what waits, while the loop hands the answers over."""
+        if self._apps == 0:
+            self._desk.deliver_with(LoopDelivery(asyncio.get_running_loop()))
+            self._desk.start()
+        self._apps += 1
+        try:
+            yield
+        finally:
+            self._apps -= 1
+            if self._apps == 0:
+                await asyncio.to_thread(self._desk.stop)
