@@ -1,10 +1,11 @@
 """What happens to a booking after it is made, on both databases; each duty is run twice and acts once."""
 
 import threading
+import time
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from hospital import (
     DAY,
@@ -36,6 +37,7 @@ from shouhao.booking.model import BookingUnknown, HoldExpired, SessionClosed, To
 from shouhao.booking.payment import NoticeRefused, PaymentNotice
 from shouhao.booking.tables import bookings, payments, restrictions, sessions, slots
 from shouhao.flows.attend import CheckInElsewhere, NotToday, check_in, close_ended_sessions
+from shouhao.flows.book import book
 from shouhao.flows.give_back import Caller, expire_holds, give_back
 from shouhao.flows.pay import begin_payment, refund_due, take_notice
 from shouhao.flows.release import release_due
@@ -419,3 +421,56 @@ def test_a_worker_that_looks_again_changes_nothing(house):
     before = dump(house)
     assert set(look().values()) == {0}
     assert dump(house) == before
+
+
+def until_somebody_waits(db):
+    """Until a transaction of this database waits for another one's lock."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    deadline = time.monotonic() + 4
+    while True:
+        with db.read() as connection:
+            if connection.execute(text(waiting)).scalar_one():
+                return
+        assert time.monotonic() < deadline
+
+
+@pytest.fixture
+def on_postgresql(postgresql_url):
+    db = open_database(postgresql_url)
+    add_department(db)
+    yield db
+    assert_sound(db)
+    db.close()
+
+
+def test_a_booking_made_in_the_moment_its_session_closes_is_not_left_behind(on_postgresql):
+    db = on_postgresql
+    add_session(db, "S1", fee_cents=0)
+    person = add_person(db)
+    missed = []
+    closer = threading.Thread(target=lambda: missed.append(close_ended_sessions(db, now_us=ENDS_US)))
+    with db.write() as connection:  # begun a moment before the end, committed after it
+        book(connection, [ask(person, "S1")], hold=HOLD, now_us=ENDS_US - 1)
+        closer.start()
+        until_somebody_waits(db)
+    closer.join()
+    missed.append(close_ended_sessions(db, now_us=ENDS_US))
+    assert sum(missed) == 1
+    assert [row["state"] for row in rows(db, bookings)] == ["no_show"]
+    assert rows(db, sessions)[0]["state"] == "closed"
+
+
+def test_money_that_comes_in_the_moment_a_session_closes_is_booked_or_owed_back(on_postgresql):
+    db = on_postgresql
+    add_session(db, "S1")
+    booking_id = booked(db, add_person(db), "S1", now_us=ENDS_US - minutes(1))
+    notice = GATEWAY.read_notice(*notice_for(db, booking_id, now_us=ENDS_US - minutes(1)))
+    closer = threading.Thread(target=close_ended_sessions, args=(db,), kwargs={"now_us": ENDS_US})
+    with db.write() as connection:
+        assert take_notice(connection, notice, now_us=ENDS_US) == "paid"
+        closer.start()
+        until_somebody_waits(db)
+    closer.join()
+    close_ended_sessions(db, now_us=ENDS_US)
+    assert booking_state(db, booking_id) == "no_show"
+    assert rows(db, sessions)[0]["state"] == "closed"

@@ -34,7 +34,8 @@ def test_every_refusal_has_a_code_and_speaks_both_languages(kind):
 
 
 def test_codes_are_not_shared():
-    kinds = [kind for kind in all_refusals() if "code" in vars(kind)]
+    inside = [kind for kind in all_refusals() if not kind.__module__.startswith("shouhao.web.")]
+    kinds = [kind for kind in inside if "code" in vars(kind)]
     assert len({kind.code for kind in kinds}) == len(kinds) > 25
 
 

@@ -13,17 +13,19 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError
 
 from shouhao.booking.decide import Granted, HoldTimes, Outcome, decide
+from shouhao.booking.limits import KIND as LIMITS
 from shouhao.booking.model import ASSISTED_CHANNELS, Applicant, BookRequest, OpenSession, view
 from shouhao.booking.store import desk as desk_store
-from shouhao.booking.store.rules import limits_in_force
+from shouhao.booking.store.rules import limits_of
 from shouhao.gate.store import ended_among
 from shouhao.kernel.clock import Clock
 from shouhao.kernel.errors import Refused, Unavailable
 from shouhao.kernel.events import Event
 from shouhao.kernel.ids import new_ids
 from shouhao.patients.standing import PatientUnknown, Standing, standings
-from shouhao.patients.store import binding_policy
-from shouhao.store import answers, batch, event_log
+from shouhao.patients.policy import KIND as BINDING
+from shouhao.patients.store import binding_of
+from shouhao.store import answers, event_log, policies
 from shouhao.store.answers import Answer, IdempotencyKeyReused
 from shouhao.store.engine import Database
 
@@ -93,7 +95,6 @@ def book(
     connection: Connection, requests: Sequence[BookRequest], *, hold: HoldTimes, now_us: int
 ) -> list[Answer | Refused]:
     """Decide a batch within a unit of work. A request with a key is answered with what is kept under it."""
-    batch.look_up_by_key(connection)
     said: list[Answer | Refused | None] = [None] * len(requests)
     echoes = _echo(connection, requests, said)
     fresh = [n for n, answer in enumerate(said) if answer is None and n not in echoes]
@@ -156,13 +157,14 @@ def _decide(
 ) -> tuple[list[Outcome], dict[str, OpenSession]]:
     people = standings(connection, {(r.patient_id, r.account_id) for r in asked})
     ended = ended_among(connection, {r.sign_in_id for r in asked if r.sign_in_id is not None})
-    hot_binding_age_s = binding_policy(connection, now_us=now_us).hot_binding_age_s
+    rules = policies.all_effective(connection, now_us=now_us)
+    hot_binding_age_s = binding_of(rules.get(BINDING)).hot_binding_age_s
     seen = desk_store.look(connection, asked, now_us=now_us)
     outcomes = decide(
         [(r, _applicant(r, people.get((r.patient_id, r.account_id)), ended, hot_binding_age_s)) for r in asked],
         seen,
         ids=new_ids("bk", len(asked)),
-        policy=limits_in_force(connection, now_us=now_us),
+        policy=limits_of(rules.get(LIMITS)),
         hold=hold,
         now_us=now_us,
     )

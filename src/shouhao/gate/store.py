@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, text, update
+from sqlalchemy import Connection, TextClause, delete, select, text, update
 
 from shouhao.gate.model import Channel
 from shouhao.gate.tables import channels, ended_sign_ins, phone_codes
@@ -155,14 +156,12 @@ def ended_among(connection: Connection, sign_in_ids: Iterable[str]) -> set[str]:
     wanted = list(sign_in_ids)
     if not wanted:
         return set()
-    found = connection.execute(
-        text(
-            "SELECT sign_in_id FROM ended_sign_ins WHERE sign_in_id IN "
-            + batch.values(connection.dialect.name, "sign_in_ids")
-        ),
-        {"sign_in_ids": batch.encode(wanted)},
-    )
-    return set(found.scalars())
+    return {row[0] for row in batch.rows(connection, _ended(connection.dialect.name), {"ids": batch.encode(wanted)})}
+
+
+@lru_cache(maxsize=2)
+def _ended(dialect: str) -> TextClause:
+    return text("SELECT sign_in_id FROM ended_sign_ins WHERE sign_in_id IN " + batch.values(dialect, "ids"))
 
 
 def forget_ended_sign_ins(connection: Connection, *, now_us: int) -> int:

@@ -73,7 +73,7 @@ Pair = tuple[str, str | None]  #: patient id, account id
 def standings(connection: Connection, pairs: Iterable[Pair]) -> dict[Pair, Standing]:
     """The standing of each (patient, account) that exists, with the patients locked until the unit of work ends."""
     rows = [{"patient_id": p, "account_id": a} for p, a in set(pairs)]
-    found = connection.execute(_standings_sql(connection.dialect.name), {"pairs": batch.encode(rows)}).all()
+    found = batch.rows(connection, _standings_sql(connection.dialect.name), {"pairs": batch.encode(rows)})
     return {
         (patient_id, account_id): Standing(verification, None if active is None else bool(active), bound_at_us)
         for patient_id, account_id, verification, active, bound_at_us in found

@@ -22,6 +22,7 @@ from shouhao.patients.tables import accounts, bindings, guardianships, patients
 from shouhao.patients.texts import mask_name
 from shouhao.store import policies
 from shouhao.store.invariants import Invariant
+from shouhao.store.policies import PolicyVersion
 from shouhao.store.vault import Vault
 
 NAME, DOCUMENT, PHONE = "name", "document", "phone"  #: what the vault seals each text for
@@ -29,8 +30,12 @@ NAME, DOCUMENT, PHONE = "name", "document", "phone"  #: what the vault seals eac
 
 def binding_policy(connection: Connection, *, now_us: int) -> BindingPolicy:
     """The binding policy in force, or the defaults when the hospital has set none."""
-    version = policies.effective(connection, KIND, now_us=now_us)
-    return BindingPolicy() if version is None else binding_from(version.body)
+    return binding_of(policies.effective(connection, KIND, now_us=now_us))
+
+
+def binding_of(kept: PolicyVersion | None) -> BindingPolicy:
+    """The binding policy that a kept version says, or the defaults."""
+    return BindingPolicy() if kept is None else binding_from(kept.body)
 
 
 # Accounts

@@ -6,10 +6,11 @@ somebody would otherwise be told that something was done which was not.
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, Connection, Integer, Table, Text, delete, select, text
+from sqlalchemy import Column, Connection, Integer, Table, Text, TextClause, delete, select, text
 
 from shouhao.kernel.errors import Refused
 from shouhao.store import batch
@@ -68,14 +69,13 @@ def find(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[str, An
     wanted = list(keys)
     if not wanted:
         return {}
-    found = connection.execute(
-        text(
-            "SELECT key, body_hash, status, body FROM answers WHERE key IN "
-            + batch.values(connection.dialect.name, "keys")
-        ),
-        {"keys": batch.encode(wanted)},
-    )
-    return {row.key: (row.body_hash, Answer(status=row.status, body=row.body)) for row in found}
+    found = batch.rows(connection, _find(connection.dialect.name), {"keys": batch.encode(wanted)})
+    return {key: (body_hash, Answer(status=status, body=body)) for key, body_hash, status, body in found}
+
+
+@lru_cache(maxsize=2)
+def _find(dialect: str) -> TextClause:
+    return text("SELECT key, body_hash, status, body FROM answers WHERE key IN " + batch.values(dialect, "keys"))
 
 
 def keep(connection: Connection, said: Sequence[tuple[Once, Answer]], *, now_us: int) -> None:

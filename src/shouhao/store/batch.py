@@ -4,20 +4,21 @@ Each database has its own function that turns JSON into rows; that function is t
 and it stands here. Everything around it is the same SQL.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import Column, Connection, Table, TextClause, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import BigInteger, Boolean, Integer
 
 SQLType = Literal["text", "bigint", "boolean", "double precision"]
 
-_BY_KEY = text(
-    "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),"
-    " set_config('enable_mergejoin', 'off', true)"
-)
+_CURSOR = "shouhao_cursor"
+_DIALECTS: Mapping[str, Any] = {"postgresql": postgresql.psycopg.dialect, "sqlite": sqlite.dialect}
 
 _encode = msgspec.json.Encoder().encode
 
@@ -51,6 +52,63 @@ def values(dialect: str, bind: str) -> str:
     return f"(SELECT value FROM json_each(:{bind}))"
 
 
+def rows(connection: Connection, statement: TextClause, values: Mapping[str, Any]) -> list[Any]:
+    """What a statement of the hot path returns.
+
+    It goes through one cursor that each database connection keeps. SQLAlchemy makes a cursor, a context and a result
+    for each statement, which is half of what a small batch costs.
+    """
+    cursor, _ = _run(connection, statement, values)
+    return list(cursor.fetchall())
+
+
+def run(connection: Connection, statement: TextClause, values: Mapping[str, Any]) -> int:
+    """How many rows a statement of the hot path touched; as `rows`."""
+    _, count = _run(connection, statement, values)
+    return count
+
+
+def _run(connection: Connection, statement: TextClause, values: Mapping[str, Any]) -> tuple[Any, int]:
+    sql, order = _worded(statement, connection.dialect.name)
+    given: Any = values if order is None else tuple(values[name] for name in order)
+    cursor = _cursor(connection)
+    with _wrapped(connection, sql):
+        cursor.execute(sql, given)
+    return cursor, cursor.rowcount
+
+
+def _cursor(connection: Connection) -> Any:
+    info = connection.info
+    if _CURSOR not in info:
+        info[_CURSOR] = connection.connection.cursor()
+    return info[_CURSOR]
+
+
+@contextmanager
+def _wrapped(connection: Connection, sql: str) -> Iterator[None]:
+    """Errors of the driver as SQLAlchemy's, as if it had run the statement; without the values, which name people."""
+    dialect = connection.dialect
+    dbapi: Any = dialect.loaded_dbapi
+    try:
+        yield
+    except dbapi.Error as error:
+        away = dialect.is_disconnect(error, None, None)
+        if away:
+            connection.info.pop(_CURSOR, None)
+            connection.invalidate(error)
+        raise DBAPIError.instance(
+            sql, None, error, dbapi.Error, hide_parameters=True, connection_invalidated=away, dialect=dialect
+        ) from error
+
+
+@lru_cache(maxsize=256)
+def _worded(statement: TextClause, dialect: str) -> tuple[str, tuple[str, ...] | None]:
+    """The statement as its driver wants it, and the order of its values where they have no names."""
+    made = _DIALECTS[dialect]()
+    compiled: Any = statement.compile(dialect=made)
+    return str(compiled), tuple(compiled.positiontup) if compiled.positional else None
+
+
 def insert(connection: Connection, table: Table, columns: tuple[str, ...], rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert all rows, each a mapping in which a missing column is NULL; other columns keep their defaults.
 
@@ -65,15 +123,17 @@ def insert(connection: Connection, table: Table, columns: tuple[str, ...], rows:
         connection.exec_driver_sql(_insert_rows(table, columns), [tuple(map(row.get, columns)) for row in rows])
 
 
-def insert_structs(connection: Connection, table: Table, rows: Sequence[msgspec.Struct]) -> None:
+def insert_structs(connection: Connection, table: Table, given: Sequence[msgspec.Struct]) -> None:
     """Insert structs whose fields are named like the table's columns; the way for hot tables."""
-    if not rows:
+    if not given:
         return
-    columns = rows[0].__struct_fields__
+    columns = given[0].__struct_fields__
     if connection.dialect.name == "postgresql":
-        connection.execute(_insert_json(table, columns), {"rows": encode(rows)})
-    else:
-        connection.exec_driver_sql(_insert_rows(table, columns), [msgspec.structs.astuple(row) for row in rows])
+        run(connection, _insert_json(table, columns), {"rows": encode(given)})
+        return
+    sql = _insert_rows(table, columns)
+    with _wrapped(connection, sql):
+        _cursor(connection).executemany(sql, [msgspec.structs.astuple(row) for row in given])
 
 
 @lru_cache(maxsize=256)
@@ -102,16 +162,6 @@ def limit(dialect: str, *, column: str, bind: str) -> str:
     SQLite limits by a bound value only: there `bind` is the largest of the column, and some rows come for nothing.
     """
     return f"LIMIT {column}" if dialect == "postgresql" else f"LIMIT :{bind}"
-
-
-def look_up_by_key(connection: Connection) -> None:
-    """For the rest of this unit of work, find rows by their keys whatever the statistics say.
-
-    A morning's rush fills tables faster than PostgreSQL counts them; a plan made for a table that was empty an hour
-    ago would read all of it for each batch. SQLite looks up by key anyway.
-    """
-    if connection.dialect.name == "postgresql":
-        connection.execute(_BY_KEY)
 
 
 def locked(dialect: str, *, of: str) -> str:

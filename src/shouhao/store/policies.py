@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, Connection, Integer, Table, Text, UniqueConstraint, func, insert, select
+from sqlalchemy import Column, Connection, Integer, Table, Text, UniqueConstraint, func, insert, select, text
 
+from shouhao.store import batch
 from shouhao.store.schema import identifier, instant, metadata
 
 policies = Table(
@@ -48,6 +49,32 @@ def effective(connection: Connection, kind: str, *, now_us: int) -> PolicyVersio
         .limit(1)
     ).one_or_none()
     return None if row is None else _version(row)
+
+
+def all_effective(connection: Connection, *, now_us: int) -> dict[str, PolicyVersion]:
+    """The version in force of every kind that has one, in one look."""
+    return {
+        kind: PolicyVersion(
+            kind=kind,
+            version=version,
+            effective_at_us=effective_at_us,
+            body=msgspec.json.decode(body),
+            staff_id=staff_id,
+            reason=reason,
+            created_at_us=created_at_us,
+        )
+        for kind, version, effective_at_us, body, staff_id, reason, created_at_us in batch.rows(
+            connection, _ALL_EFFECTIVE, {"now_us": now_us}
+        )
+    }
+
+
+_ALL_EFFECTIVE = text(
+    """
+    SELECT p.kind, p.version, p.effective_at_us, p.body, p.staff_id, p.reason, p.created_at_us FROM policies p
+    WHERE p.version = (SELECT max(q.version) FROM policies q WHERE q.kind = p.kind AND q.effective_at_us <= :now_us)
+    """
+)
 
 
 def history(connection: Connection, kind: str) -> list[PolicyVersion]:

@@ -25,19 +25,19 @@ def look(connection: Connection, requests: Sequence[BookRequest], *, now_us: int
     sessions = lock_sessions(connection, {r.session_id for r in requests})
     wanted = Counter(r.session_id for r in requests if r.session_id in sessions)
     named = [r.slot_id for r in requests if r.slot_id is not None]
-    patients = {r.patient_id for r in requests}
+    held, restrictions = _against(connection, {r.patient_id for r in requests}, now_us=now_us)
     return BatchView(
         sessions=sessions,
         free=_free(connection, wanted, spare=len(named)),
         named=_named(connection, named) if named else {},
-        held=_held(connection, patients),
-        restrictions=_restrictions(connection, patients, now_us=now_us),
+        held=held,
+        restrictions=restrictions,
     )
 
 
 def lock_sessions(connection: Connection, ids: Iterable[str]) -> dict[str, OpenSession]:
     """The sessions that exist among these, locked in the order of their ids."""
-    found = connection.execute(_sql(connection.dialect.name).sessions, {"ids": batch.encode(sorted(ids))}).all()
+    found = batch.rows(connection, _sql(connection.dialect.name).sessions, {"ids": batch.encode(sorted(ids))})
     return {
         row[0]: OpenSession(
             id=row[0],
@@ -63,20 +63,22 @@ def write(connection: Connection, granted: Sequence[Granted]) -> None:
     if not granted:
         return
     pairs = [{"id": g.booking.id, "slot_id": g.booking.slot_id} for g in granted]
-    taken = connection.execute(_sql(connection.dialect.name).take, {"rows": batch.encode(pairs)})
-    if taken.rowcount != len(granted):
+    taken = batch.run(connection, _sql(connection.dialect.name).take, {"rows": batch.encode(pairs)})
+    if taken != len(granted):
         raise SlotMoved
     batch.insert_structs(connection, bookings, [g.booking for g in granted])
 
 
 def held_by(connection: Connection, patient_id: str) -> list[LiveBooking]:
     """What one locked person holds."""
-    return _held(connection, [patient_id]).get(patient_id, [])
+    held, _ = _against(connection, [patient_id], now_us=0)
+    return held.get(patient_id, [])
 
 
 def restrictions_of(connection: Connection, patient_id: str, *, now_us: int) -> list[Restriction]:
     """What keeps one person from booking now."""
-    return _restrictions(connection, [patient_id], now_us=now_us).get(patient_id, [])
+    _, restrictions = _against(connection, [patient_id], now_us=now_us)
+    return restrictions.get(patient_id, [])
 
 
 def _free(connection: Connection, wanted: Counter[str], *, spare: int) -> dict[str, list[FreeSlot]]:
@@ -87,13 +89,13 @@ def _free(connection: Connection, wanted: Counter[str], *, spare: int) -> dict[s
     if connection.dialect.name == "sqlite":
         look_for["most"] = max(wanted.values()) + spare
     free: dict[str, list[FreeSlot]] = defaultdict(list)
-    for row in connection.execute(_sql(connection.dialect.name).free, look_for).all():
+    for row in batch.rows(connection, _sql(connection.dialect.name).free, look_for):
         free[row[1]].append(_free_slot(row))
     return free
 
 
 def _named(connection: Connection, ids: Sequence[str]) -> dict[str, FreeSlot]:
-    found = connection.execute(_sql(connection.dialect.name).named, {"ids": batch.encode(ids)}).all()
+    found = batch.rows(connection, _sql(connection.dialect.name).named, {"ids": batch.encode(ids)})
     return {row[0]: _free_slot(row) for row in found}
 
 
@@ -101,23 +103,22 @@ def _free_slot(row: Any) -> FreeSlot:
     return FreeSlot(id=row[0], session_id=row[1], number=row[2], starts_at_us=row[3], ends_at_us=row[4])
 
 
-def _held(connection: Connection, patients: Iterable[str]) -> dict[str, list[LiveBooking]]:
+def _against(
+    connection: Connection, patients: Iterable[str], *, now_us: int
+) -> tuple[dict[str, list[LiveBooking]], dict[str, list[Restriction]]]:
+    """What these people hold, and what keeps them from booking; in one statement, told apart by the session."""
     held: dict[str, list[LiveBooking]] = {}
-    found = connection.execute(_sql(connection.dialect.name).held, {"ids": batch.encode(list(patients))}).all()
-    for patient_id, session_id, department_id, day, state in found:
-        booking = LiveBooking(session_id, department_id, day, attended=state == "checked_in")
-        held.setdefault(patient_id, []).append(booking)
-    return held
-
-
-def _restrictions(connection: Connection, patients: Iterable[str], *, now_us: int) -> dict[str, list[Restriction]]:
-    found = connection.execute(
-        _sql(connection.dialect.name).restrictions, {"ids": batch.encode(list(patients)), "now_us": now_us}
-    )
     restrictions: dict[str, list[Restriction]] = {}
-    for patient_id, reason, department_id, ends_at_us in found:
-        restrictions.setdefault(patient_id, []).append(Restriction(reason, department_id, ends_at_us))
-    return restrictions
+    asked = {"ids": batch.encode(list(patients)), "now_us": now_us}
+    for patient_id, session_id, department_id, day, word, ends_at_us in batch.rows(
+        connection, _sql(connection.dialect.name).against, asked
+    ):
+        if session_id is None:
+            restrictions.setdefault(patient_id, []).append(Restriction(word, department_id, ends_at_us))
+        else:
+            booking = LiveBooking(session_id, department_id, day, attended=word == "checked_in")
+            held.setdefault(patient_id, []).append(booking)
+    return held, restrictions
 
 
 class _Statements:
@@ -151,12 +152,12 @@ class _Statements:
             FROM slots WHERE id IN {ids} AND state = 'free'
             """
         )
-        self.held = text(
-            f"SELECT patient_id, session_id, department_id, day, state FROM bookings WHERE live AND patient_id IN {ids}"
-        )
-        self.restrictions = text(
+        self.against = text(
             f"""
-            SELECT patient_id, reason, department_id, ends_at_us FROM restrictions
+            SELECT patient_id, session_id, department_id, day, state, 0 FROM bookings
+            WHERE live AND patient_id IN {ids}
+            UNION ALL
+            SELECT patient_id, NULL, department_id, NULL, reason, ends_at_us FROM restrictions
             WHERE patient_id IN {ids} AND ends_at_us > :now_us
             """
         )
