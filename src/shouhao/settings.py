@@ -128,6 +128,11 @@ class Settings(BaseSettings):
         ge=1,
     )
     desk_lanes: int = setting(2, "并行事务数(SQLite 恒为 1)", "Transactions under way at once (SQLite: always 1)", ge=1)
+    desk_apart: bool | None = setting(
+        None,
+        "预约处理放在单独进程:不填则 PostgreSQL 为是、SQLite 为否",
+        "Whether the desk runs in a process of its own; without it: yes on PostgreSQL, no on SQLite",
+    )
     hold_s: int = setting(900, "待支付号源的保留时间", "How long an unpaid slot is held", unit="s", ge=1)
     hold_cap_s: int = setting(
         1800, "保留时间的上限,延长也不会超过", "The longest a slot is held, whatever prolongs it", unit="s", ge=1
@@ -222,6 +227,10 @@ class Settings(BaseSettings):
             queue_max=self.desk_queue_max,
             lanes=1 if _is_sqlite(self.open_url()) else self.desk_lanes,
         )
+
+    def desk_is_apart(self) -> bool:
+        """Whether the desk runs in a process of its own. On SQLite it shares this process's turn at the one writer."""
+        return not _is_sqlite(self.open_url()) if self.desk_apart is None else self.desk_apart
 
     def holds(self) -> HoldTimes:
         """How long a slot waits for its payment."""

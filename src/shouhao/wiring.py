@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from shouhao.booking.desk import Desk
+from shouhao.booking.desk_apart import DeskApart, Order
 from shouhao.booking.model import BookRequest
 from shouhao.booking.payment import PaymentGateway
 from shouhao.booking.store.inventory import INVARIANTS as INVENTORY_INVARIANTS
@@ -41,7 +42,9 @@ _VERIFY_AT_ONCE = 20
 
 _log = structlog.get_logger()
 
-BookDesk = Desk[BookRequest, Answer | Refused]
+BookDesk = Desk[BookRequest, Answer | Refused] | DeskApart
+
+_DESK_PROCESS = (sys.executable, "-m", "shouhao.desk_process")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +81,6 @@ def assemble(settings: Settings, *, clock: Clock | None = None) -> System:
     vault = Vault(settings.master_key(), settings.crypto_profile)
     gateway = payment_gateway(settings, vault)
     authority = identity_authority(settings, clock)
-    booking = BookingDesk(db, clock, settings.holds())
     verify = Duty(name="verify", do=lambda now_us: _verify(db, vault, authority, now_us), every_s=10.0)
     todo = duties(db, gateway=gateway, invariants=INVARIANTS, settings=settings.work(), more=[verify])
     return System(
@@ -94,9 +96,23 @@ def assemble(settings: Settings, *, clock: Clock | None = None) -> System:
         ),
         authority=authority,
         gateway=gateway,
-        desk=Desk(booking.decide, settings.desk()),
+        desk=book_desk(settings, db, clock),
         worker=Worker(db, clock, settings.work(), todo),
     )
+
+
+def book_desk(settings: Settings, db: Database, clock: Clock) -> BookDesk:
+    """The desk: in a process of its own where the settings say so, otherwise on threads of this one."""
+    if not settings.desk_is_apart():
+        return Desk(BookingDesk(db, clock, settings.holds()).decide, settings.desk())
+    order = Order(
+        database_url=settings.open_url(),
+        hold_s=settings.hold_s,
+        hold_cap_s=settings.hold_cap_s,
+        log_level=settings.log_level,
+        log_format=settings.log_format,
+    )
+    return DeskApart(_DESK_PROCESS, order, settings.desk())
 
 
 def payment_gateway(settings: Settings, vault: Vault) -> PaymentGateway:

@@ -87,8 +87,8 @@ def _summarise(console: Console, report: Mapping[str, Any], page: Path) -> None:
 def _linger(console: Console, server: RunningServer) -> None:
     for line in server.said:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
-    console.print("服务器继续运行,按 Ctrl-C 结束。 The server goes on until Ctrl-C.")
     try:
+        console.print("服务器继续运行,按 Ctrl-C 结束。 The server goes on until Ctrl-C.")
         server.wait()
     except KeyboardInterrupt:
         console.print("结束 Ending")

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from shouhao.booking.desk_apart import DeskApart
 from shouhao.web.public.book import LoopDelivery
 from shouhao.wiring import BookDesk
 
@@ -19,12 +20,24 @@ class SharedDesk:
     async def open(self) -> AsyncIterator[None]:
         """Keep the desk open within the block. Closing decides what waits, while the loop hands the answers over."""
         if self._apps == 0:
-            self._desk.deliver_with(LoopDelivery(asyncio.get_running_loop()))
-            self._desk.start()
+            await self._open()
         self._apps += 1
         try:
             yield
         finally:
             self._apps -= 1
             if self._apps == 0:
-                await asyncio.to_thread(self._desk.stop)
+                await self._close()
+
+    async def _open(self) -> None:
+        if isinstance(self._desk, DeskApart):
+            await self._desk.open()
+        else:
+            self._desk.deliver_with(LoopDelivery(asyncio.get_running_loop()))
+            self._desk.start()
+
+    async def _close(self) -> None:
+        if isinstance(self._desk, DeskApart):
+            await self._desk.close()
+        else:
+            await asyncio.to_thread(self._desk.stop)

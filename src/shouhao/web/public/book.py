@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 import structlog
 
-from shouhao.booking.desk import Desk, Reply
+from shouhao.booking.desk import Reply
 from shouhao.booking.model import BookRequest
 from shouhao.flows.book import DONE
 from shouhao.kernel.errors import InvalidInput, Refused, Unavailable
@@ -19,6 +19,7 @@ from shouhao.store.answers import Answer
 from shouhao.web import errors
 from shouhao.web.asgi import Receive, Scope, Send, answer, read_body
 from shouhao.web.caller import Door, Heard, hear, once_of
+from shouhao.wiring import BookDesk
 
 ROUTE = "POST /api/v1/bookings"
 
@@ -42,7 +43,7 @@ _decode = msgspec.json.Decoder(BookBody).decode
 class Book:
     """The route."""
 
-    def __init__(self, desk: Desk[BookRequest, Answer | Refused], door: Door, *, limit: int) -> None:
+    def __init__(self, desk: BookDesk, door: Door, *, limit: int) -> None:
         self._desk = desk
         self._door = door
         self._limit = limit
