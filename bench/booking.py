@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from harness import Figure
-from hospital import Hospital, build
-from servers import PostgreSQL, postgresql
 from sqlalchemy import text
 
+from bench.harness import Figure
+from bench.hospital import Hospital, build
+from bench.servers import PostgreSQL, postgresql
 from shouhao.booking.decide import HoldTimes
 from shouhao.booking.desk import Desk, DeskSettings
 from shouhao.booking.model import BookRequest
@@ -46,7 +46,8 @@ UPDATE slots SET state = 'taken', booking_id = 'bk_' || gen_random_uuid()
 INSERT INTO bookings (id, slot_id, session_id, department_id, day, patient_id, channel, state, live, fee_cents,
                       starts_at_us, created_at_us, hold_expires_at_us, ended_at_us)
   VALUES (:booking_id, :slot_id, 'se_' || lpad(to_hex(:session::int), 26, '0'), 'd1', '2027-01-01',
-          'pa_' || gen_random_uuid(), 'web', 'held', true, 5000, 1800000000000000, 1800000000000000, 1800000900000000, 0);
+          'pa_' || gen_random_uuid(), 'web', 'held', true, 5000,
+          1800000000000000, 1800000000000000, 1800000900000000, 0);
 INSERT INTO events (at_us, kind, channel, patient_id, session_id, slot_id)
   VALUES (1800000000000000, 'booked', 'web', 'pa', 'se', :slot_id);
 COMMIT;
@@ -56,7 +57,7 @@ COMMIT;
 @contextmanager
 def figures() -> Iterator[Sequence[Figure]]:
     """The figures, with a PostgreSQL server that runs as long as they are measured."""
-    from over_http import http_figures  # noqa: PLC0415 - it needs the server package
+    from bench.over_http import http_figures  # noqa: PLC0415 - it needs the server package
 
     with postgresql() as server:
         yield [_on_postgresql(server), _on_sqlite(), *http_figures(server)]
@@ -213,8 +214,9 @@ def _book_plainly(connection: sqlite3.Connection, made: Hospital, n: int) -> Non
     ).fetchone()
     connection.execute("UPDATE slots SET state = 'taken', booking_id = ? WHERE id = ?", (booking, slot))
     connection.execute(
-        "INSERT INTO bookings (id, slot_id, session_id, department_id, day, patient_id, channel, state, live, fee_cents,"
-        " starts_at_us, created_at_us, hold_expires_at_us, ended_at_us) VALUES (?, ?, ?, 'd1', '2027-01-01', ?, 'web', 'held', 1,"
+        "INSERT INTO bookings (id, slot_id, session_id, department_id, day, patient_id, channel, state, live,"
+        " fee_cents, starts_at_us, created_at_us, hold_expires_at_us, ended_at_us)"
+        " VALUES (?, ?, ?, 'd1', '2027-01-01', ?, 'web', 'held', 1,"
         " 5000, 1800000000000000, 1800000000000000, 1800000900000000, 0)",
         (booking, slot, session, f"pa_{n * 7919 % 100_003:026x}"),
     )

@@ -13,9 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-BENCHES = {"booking": "booking"}  # name on the command line, module here
+BENCHES = {"booking": "bench.booking"}  # name on the command line, module here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

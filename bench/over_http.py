@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
-from harness import Figure
-from hospital import Hospital, build
-from load import Outcome, post, send
-from servers import PostgreSQL
 from sqlalchemy import text
 
+from bench.harness import Figure
+from bench.hospital import Hospital, build
+from bench.load import Outcome, post, send
+from bench.servers import PostgreSQL
 from shouhao.gate.channels import create_channel
 from shouhao.gate.model import SignInSettings
 from shouhao.gate.sign_ins import SignInKey, new_sign_in

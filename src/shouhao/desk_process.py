@@ -17,6 +17,7 @@ from shouhao.booking.model import BookRequest
 from shouhao.flows.book import REFUSED, BookingDesk, refusal_body
 from shouhao.kernel.clock import SystemClock
 from shouhao.kernel.errors import Refused, Unavailable
+from shouhao.kernel.memory import settle
 from shouhao.log import configure_log
 from shouhao.store.answers import Answer
 from shouhao.store.engine import open_database
@@ -36,6 +37,7 @@ def work(reading: BinaryIO, writing: BinaryIO) -> None:
     configure_log(level=order.log_level, form="json" if order.log_format == "json" else "console")
     db = open_database(order.database_url, pool_size=1)
     desk = BookingDesk(db, SystemClock(), HoldTimes(hold_s=order.hold_s, cap_s=order.hold_cap_s))
+    settle()
     try:
         while (frame := _read(reading)) is not None:
             said = encode(_decide(desk, _decode_batch(frame)))

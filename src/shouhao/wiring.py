@@ -15,8 +15,8 @@ from shouhao.booking.desk import Desk
 from shouhao.booking.desk_apart import DeskApart, Order
 from shouhao.booking.model import BookRequest
 from shouhao.booking.payment import PaymentGateway
-from shouhao.booking.store.inventory import INVARIANTS as INVENTORY_INVARIANTS
 from shouhao.booking.store.invariants import INVARIANTS as BOOKING_INVARIANTS
+from shouhao.booking.store.inventory import INVARIANTS as INVENTORY_INVARIANTS
 from shouhao.flows.book import BookingDesk
 from shouhao.flows.verify import verify_patient
 from shouhao.flows.work import Duty, Worker, duties

@@ -11,7 +11,11 @@ from hospital import (
     add_people,
     add_person,
     add_session,
+    ask,
     assert_sound,
+    book_now,
+    booked,
+    code,
     dump,
     events,
     rows,
@@ -20,6 +24,7 @@ from shouhao.booking.extra import NotThisDoctor, RequestDecided, SecondPersonNee
 from shouhao.booking.model import AlreadyBooked, SessionClosed, SessionUnknown
 from shouhao.booking.tables import bookings, doctors, extra_slot_requests, sessions, slots
 from shouhao.flows.extra_slot import decide_extra_slot, request_extra_slot
+from shouhao.flows.give_back import Caller, expire_holds, give_back
 from shouhao.kernel.errors import InvalidInput, NotFound
 from shouhao.patients.standing import PatientNotVerified
 from shouhao.patients.tables import patients
@@ -188,3 +193,27 @@ def test_asking_many_times_at_once_does_not_pass_the_cap(postgresql_url):
     assert_sound(db)
     for each in databases:
         each.close()
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_an_extra_slot_that_a_friend_returns_is_not_there_for_a_buyer(house, named):
+    friend, filler, buyer = add_people(house, 3)
+    booked(house, filler, "S1")  # the one public slot
+    extra = wish(house, friend.patient_id).booking
+    with house.write() as connection:
+        caller = Caller(channel="window", staff_id="st-1")
+        give_back(connection, booking_id=extra.id, caller=caller, now_us=NOW_US)
+    (answer,) = book_now(house, ask(buyer, "S1", slot_id=extra.slot_id if named else None))
+    assert code(answer) == ("booking.slot_taken" if named else "booking.sold_out")
+    assert [slot["state"] for slot in rows(house, slots, extra=True)] == ["withdrawn"]
+
+
+def test_an_extra_slot_whose_hold_runs_out_is_not_there_for_a_buyer(house):
+    friend, buyer = add_people(house, 2)
+    booked(house, buyer, "S1")
+    wish(house, friend.patient_id)
+    with house.write() as connection:
+        connection.execute(update(bookings).values(state="held", hold_expires_at_us=NOW_US))
+    assert expire_holds(house, now_us=NOW_US) == 2
+    left = {slot["extra"]: slot["state"] for slot in rows(house, slots, session_id="S1")}
+    assert left == {False: "free", True: "withdrawn"}

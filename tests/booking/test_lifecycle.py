@@ -162,7 +162,7 @@ def test_a_notice_over_another_amount_is_refused(house):
 class FailingGateway:
     """A gateway that fails for some payments and takes note of what it refunded."""
 
-    name = "failing"
+    name = GATEWAY.name
 
     def __init__(self, *failing, error):
         self.failing, self.error, self.refunded = set(failing), error, []

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 from sqlalchemy import insert, select, text, update
-from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.exc import IntegrityError, InternalError, OperationalError, ProgrammingError
 
 from hospital import NOW_US
 from shouhao.booking.tables import departments
@@ -217,3 +217,23 @@ def test_sqlite_commits_survive_a_power_cut_and_references_hold(sqlite_db):
             for name in ("journal_mode", "synchronous", "foreign_keys")
         ]
     assert settings == ["wal", 2, 1]
+
+
+def test_two_statements_of_one_look_see_one_moment(db):
+    with db.read() as connection:
+        before = connection.execute(select(departments.c.id)).all()
+        with db.write() as writer:
+            writer.execute(department())
+        assert connection.execute(select(departments.c.id)).all() == before == []
+    assert names(db) == ["OBS"]
+
+
+def test_a_look_cannot_write_on_postgresql(postgresql_url):
+    db = open_database(postgresql_url)
+    with pytest.raises(InternalError, match="read-only transaction"), db.read() as connection:
+        connection.execute(department())
+    assert names(db) == []
+    with db.write() as connection:  # and the other way is not barred by it
+        connection.execute(department())
+    assert names(db) == ["OBS"]
+    db.close()

@@ -4,10 +4,14 @@ The gateway is asked outside any transaction. What it says comes back as a signe
 late or never; the booking's state decides what a notice still does.
 """
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from shouhao.kernel.errors import Refused
+from shouhao.kernel.errors import InvalidInput, Refused
+
+WINDOW = "window"  #: the gateway of money that staff take and give back by hand
+_RECEIPT = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +31,28 @@ class NoticeRefused(Refused):
     code: ClassVar[str] = "payment.notice_refused"
     zh: ClassVar[str] = "支付通知无效"
     en: ClassVar[str] = "The payment notice is not valid"
+
+
+class NothingToRefund(Refused):
+    """No money that was taken at the window waits to be given back."""
+
+    code: ClassVar[str] = "payment.nothing_to_refund"
+    zh: ClassVar[str] = "该预约没有须在窗口退还的费用"
+    en: ClassVar[str] = "No fee of this booking waits to be given back at the window"
+
+
+def window_ref(*, staff_id: str, receipt: str | None) -> str:
+    """How money taken by hand is found again: by its receipt, or by who took it.
+
+    >>> window_ref(staff_id="op_1", receipt=None), window_ref(staff_id="op_1", receipt="A-1024")
+    ('window:op_1', 'window:A-1024')
+
+    Raises:
+        InvalidInput: the receipt's number cannot be one.
+    """
+    if receipt is not None and not _RECEIPT.fullmatch(receipt):
+        raise InvalidInput("receipt", zh="收据号应为 1 至 64 位字母、数字或 _.:-", en="1 to 64 letters, digits or _.:-")
+    return f"{WINDOW}:{receipt or staff_id}"
 
 
 class PaymentGateway(Protocol):
@@ -51,7 +77,9 @@ class PaymentGateway(Protocol):
         ...
 
     def refund(self, *, payment_id: str, gateway_ref: str, amount_cents: int) -> None:
-        """Give the money back; asking twice for one payment gives it back once.
+        """Give one charge back; asking twice for one `gateway_ref` gives it back once.
+
+        A payment may have been charged twice, each charge with a reference of its own, and then both go back.
 
         Raises:
             Unavailable: the gateway does not answer; ask again later.

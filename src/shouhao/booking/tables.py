@@ -73,9 +73,7 @@ slots = Table(
 
 # SQLite steps over taken slots slowly; on PostgreSQL an index on the state would cost each change of hands its place on
 # its own page (a heap-only update), which is dearer than stepping over.
-Index("ix_slots_free", slots.c.session_id, slots.c.number, sqlite_where=text("state = 'free'")).ddl_if(
-    dialect="sqlite"
-)
+Index("ix_slots_free", slots.c.session_id, slots.c.number, sqlite_where=text("state = 'free'")).ddl_if(dialect="sqlite")
 
 bookings = Table(
     "bookings",
@@ -100,7 +98,7 @@ bookings = Table(
     postgresql_with={"fillfactor": "80"},
     sqlite_with_rowid=False,
 )
-_HELD = {"sqlite_where": text("state = 'held'"), "postgresql_where": text("state = 'held'")}
+_HELD = text("state = 'held'")
 # One live booking a person and session, and the way to all of a person's bookings, in one index: what is live ends at
 # 0, and no two bookings of one person in one session end in the same microsecond.
 Index(
@@ -110,23 +108,33 @@ Index(
     bookings.c.ended_at_us,
     unique=True,
 )
-Index("ix_bookings_held_until", bookings.c.hold_expires_at_us, **_HELD)
+Index("ix_bookings_held_until", bookings.c.hold_expires_at_us, sqlite_where=_HELD, postgresql_where=_HELD)
 
 payments = Table(
     "payments",
     metadata,
     identifier("id", primary_key=True),
-    identifier("booking_id", unique=True),
+    identifier("booking_id"),
+    identifier("extra_of", nullable=True),  # the payment that the gateway charged once more
     identifier("payer_id", nullable=True),
     Column("amount_cents", Integer, nullable=False),
-    identifier("state"),  # open, paid, refund_due, refunded
-    identifier("gateway"),
+    identifier("state"),  # open, superseded, paid, refund_due, refunded
+    identifier("gateway"),  # who takes and gives back the money; "window": by hand
     identifier("gateway_ref", nullable=True),
     instant("created_at_us"),
     instant("paid_at_us", nullable=True),
     instant("refunded_at_us", nullable=True),
     Column("refund_attempts", Integer, nullable=False, server_default="0"),
     instant("refund_next_at_us", nullable=True),
+    UniqueConstraint("extra_of", "gateway_ref"),  # one charge is owed back once
+)
+Index("ix_payments_booking_id", payments.c.booking_id)
+Index(
+    "uq_payments_live",
+    payments.c.booking_id,
+    unique=True,
+    sqlite_where=text("state IN ('open', 'paid')"),
+    postgresql_where=text("state IN ('open', 'paid')"),
 )
 Index(
     "ix_payments_refund_due",

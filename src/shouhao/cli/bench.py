@@ -1,6 +1,7 @@
 """`shouhao bench`: figures beside their floors, from the scripts in `bench/` of a checkout."""
 
-import runpy
+import importlib
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -22,5 +23,6 @@ def bench(
     if not (_FOLDER / "harness.py").is_file():
         typer.echo("bench/ 只随源码提供。 The benches come with a checkout only.", err=True)
         raise typer.Exit(3)
-    run = runpy.run_path(str(_FOLDER / "harness.py"), run_name="shouhao_bench")["run"]
+    sys.path.insert(0, str(_FOLDER.parent))
+    run = importlib.import_module("bench.harness").run
     raise typer.Exit(run(list(names or ()), json_file, runs))

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import typer
 
-from shouhao.booking.schedule import BadRow, SchedulePlan, Stopped
+from shouhao.booking.schedule import BadRow, SchedulePlan, Source, Stopped
 from shouhao.flows.import_schedule import ImportReport, import_plan
 from shouhao.protocols.fhir import read_fhir_schedule
 from shouhao.protocols.schedule_csv import read_schedule_csv
@@ -29,7 +29,7 @@ def import_file(system: System, file: Path, *, as_json: bool) -> int:
     return len(bad) + len(report.refused) + (stopped is not None)
 
 
-def _read(file: Path, data: bytes, now_us: int) -> tuple[SchedulePlan, list[BadRow], Stopped | None, str]:
+def _read(file: Path, data: bytes, now_us: int) -> tuple[SchedulePlan, list[BadRow], Stopped | None, Source]:
     if file.suffix.lower() in {".json", ".ndjson", ".jsonl"}:
         fhir = read_fhir_schedule(data, now_us=now_us)
         return fhir.plan, list(fhir.bad), fhir.stopped, "fhir"

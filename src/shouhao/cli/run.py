@@ -69,6 +69,6 @@ def _introduce(system: System) -> None:
             key = create_channel(connection, "web", now_us=now_us, randomness=system.randomness)
             typer.echo(f"  渠道密钥 channel   X-Channel-Key: web.{key}  (只显示一次 shown once)")
         if not list_operators(connection):
-            roles = ["window", "reviewer", "outpatient_office", "approver", "it", "auditor"]
+            roles = frozenset({"window", "reviewer", "outpatient_office", "approver", "it", "auditor"})
             _, key = create_operator(connection, "试用 trial", roles=roles, now_us=now_us, randomness=system.randomness)
             typer.echo(f"  员工密钥 operator  Authorization: Bearer {key}  (只显示一次 shown once)")

@@ -51,7 +51,7 @@ def create_one(
         made, key = create_operator(
             connection,
             name,
-            roles=role,
+            roles=frozenset(role),
             doctor_id=doctor,
             now_us=system.clock.now_us(),
             randomness=system.randomness,

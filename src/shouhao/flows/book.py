@@ -22,8 +22,8 @@ from shouhao.kernel.clock import Clock
 from shouhao.kernel.errors import Refused, Unavailable
 from shouhao.kernel.events import Event
 from shouhao.kernel.ids import new_ids
-from shouhao.patients.standing import PatientUnknown, Standing, standings
 from shouhao.patients.policy import KIND as BINDING
+from shouhao.patients.standing import PatientUnknown, Standing, standings
 from shouhao.patients.store import binding_of
 from shouhao.store import answers, event_log, policies
 from shouhao.store.answers import Answer, IdempotencyKeyReused
@@ -87,7 +87,7 @@ class BookingDesk:
             return [error] * len(requests)
 
     def _book(self, requests: Sequence[BookRequest], now_us: int) -> list[Answer | Refused]:
-        with self._db.write() as connection:
+        with self._db.write(ahead=True) as connection:
             return book(connection, requests, hold=self._hold, now_us=now_us)
 
 

@@ -1,6 +1,7 @@
 """Give back: a slot that is returned, or whose payment never came, can be taken by somebody else.
 
-Today it opens to everyone in the same transaction. What a return costs its person, a cooling time and a mark when
+Today it opens to everyone in the same transaction, unless it is an extra slot: that was its patient's alone and is
+withdrawn. What a return costs its person, a cooling time and a mark when
 it is late, is policy and is written with it.
 """
 
@@ -11,7 +12,7 @@ from sqlalchemy import Connection
 
 from shouhao.booking import limits
 from shouhao.booking.model import Booking, BookingUnknown, TooLateToReturn, WrongState
-from shouhao.booking.store import lifecycle
+from shouhao.booking.store import lifecycle, payments
 from shouhao.booking.store.rules import limits_in_force
 from shouhao.kernel.events import Event
 from shouhao.patients.store import lock_patients
@@ -56,7 +57,7 @@ def give_back(connection: Connection, *, booking_id: str, caller: Caller, now_us
         raise TooLateToReturn("booking_id")
     lifecycle.free_slots(connection, [booking_id])
     lifecycle.set_state(connection, [booking_id], "returned", ended_at_us=now_us)
-    refund = lifecycle.owe_refund(connection, booking_id, now_us=now_us)
+    refund = payments.owe_refund(connection, booking_id, now_us=now_us)
     _penalise(connection, booking, now_us=now_us)
     event_log.append(
         connection,

@@ -34,6 +34,7 @@ EventKind = Literal[
     "patient_edited",
     "patient_unbound",
     "guardian_bound",
+    "guardian_removed",
     "photo_submitted",
     "photo_decided",
     "logged_out",

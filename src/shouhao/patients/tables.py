@@ -20,7 +20,8 @@ patients = Table(
     "patients",
     metadata,
     identifier("id", primary_key=True),
-    identifier("document_kind"),  # resident_id, passport, hk_macau_permit, taiwan_permit, household_register
+    identifier("document_kind"),  # resident_id, passport, hk_macau_permit, taiwan_permit, household_register,
+    # permanent_residence_card
     identifier("document_hash", unique=True),  # one document, one patient, for ever
     Column("document_sealed", Text, nullable=False),
     Column("document_masked", Text, nullable=False),
@@ -85,6 +86,7 @@ identity_checks = Table(
     identifier("nonce", nullable=True),
     Column("signed_verdict", Text, nullable=True),  # as the authority sent it, so that it can be checked again
     identifier("staff_id", nullable=True),
+    Column("reason", Text, nullable=True),  # what staff at a window wrote
     instant("at_us"),
 )
 Index("ix_identity_checks_patient_id", identity_checks.c.patient_id)

@@ -76,7 +76,7 @@ def read_verdict_key(file: Path) -> bytes:
         return raw
     key = load_pem_public_key(raw)
     if not isinstance(key, Ed25519PublicKey):
-        raise ValueError(f"{file} is not an Ed25519 public key")
+        raise ValueError(f"{file} is not an Ed25519 public key")  # noqa: TRY004 - the file's content, not a type
     return key.public_bytes_raw()
 
 
@@ -231,7 +231,7 @@ class HTTPIdentityAuthority:
             raise Tampered(f"an answer of {self.name} was not given now")
 
     def _pause_s(self, attempt: int) -> float:
-        longest = min(self._settings.backoff_s * 2 ** (attempt - 1), self._settings.backoff_max_s)
+        longest: float = min(self._settings.backoff_s * 2 ** (attempt - 1), self._settings.backoff_max_s)
         return longest * (1 - self._randomness.below(_JITTER_STEPS) / _JITTER_STEPS / 2)
 
 
@@ -267,7 +267,8 @@ def check_again(signed_text: str, *, verdict_key: bytes) -> Outcome:
         )
         domain, _nonce, _question_sha256, verdict, _answered_at = lines
         if domain == _DOMAIN:
-            return msgspec.convert(verdict, type=Outcome)
+            outcome: Outcome = msgspec.convert(verdict, type=Outcome)
+            return outcome
     except (InvalidSignature, ValueError) as error:
         raise Tampered("a kept verdict does not bear its signature") from error
     raise Tampered("a kept verdict was signed for something else")

@@ -156,12 +156,17 @@ def _sql_type(column: Column[Any]) -> SQLType:
     return "text" if column.type.python_type is str else "double precision"
 
 
-def limit(dialect: str, *, column: str, bind: str) -> str:
-    """The SQL that limits a subquery to `column` of the row it is looked up for.
+def first_of(dialect: str, table: str, alias: str, *, where: str, order: str, column: str, bind: str) -> str:
+    """The SQL that joins, to each row before it, the first rows of `table` that satisfy `where`.
 
-    SQLite limits by a bound value only: there `bind` is the largest of the column, and some rows come for nothing.
+    How many is in `column` of the row before. SQLite knows no lateral join and limits by a bound value only: there
+    `bind` is the largest of the column, and some rows come for nothing.
     """
-    return f"LIMIT {column}" if dialect == "postgresql" else f"LIMIT :{bind}"
+    if dialect == "postgresql":
+        found = f"SELECT f.* FROM {table} f WHERE {where} ORDER BY {order} LIMIT {column}"
+        return f"JOIN LATERAL ({found}) {alias} ON true"
+    found = f"SELECT f.id FROM {table} f WHERE {where} ORDER BY {order} LIMIT :{bind}"
+    return f"JOIN {table} {alias} ON {alias}.id IN ({found})"
 
 
 def locked(dialect: str, *, of: str) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator
 import structlog
 import uvicorn
 
+from shouhao.kernel.memory import settle
 from shouhao.web.asgi import App
 from shouhao.web.console.app import console_app
 from shouhao.web.public.app import public_app
@@ -129,6 +130,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 async def _until_signalled(system: System, roles: Collection[str], on_listening: Callable[[], None] | None) -> None:
+    settle()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -12,9 +12,10 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from shouhao.booking.decide import BatchView, Granted
-from shouhao.booking.model import Booking, BookRequest, FreeSlot, LiveBooking, OpenSession, Restriction
+from shouhao.booking.model import BookRequest, FreeSlot, LiveBooking, OpenSession, Restriction
 from shouhao.booking.tables import bookings
 from shouhao.store import batch
+
 
 class SlotMoved(Exception):  # noqa: N818 - not an error: the batch is decided again
     """A slot changed hands although it was locked against that; the batch is undone."""
@@ -136,14 +137,19 @@ class _Statements:
             """
             + batch.locked(dialect, of="s")
         )
+        first_free = batch.first_of(
+            dialect,
+            "slots",
+            "s",
+            where="f.session_id = w.session_id AND f.state = 'free'",
+            order="f.number",
+            column="w.wanted",
+            bind="most",
+        )
         self.free = text(
             f"""
             SELECT s.id, s.session_id, s.number, s.starts_at_us, s.ends_at_us
-            FROM {wanted} JOIN slots s ON s.id IN (
-                SELECT f.id FROM slots f
-                WHERE f.session_id = w.session_id AND f.state = 'free'
-                ORDER BY f.number {batch.limit(dialect, column="w.wanted", bind="most")})
-            ORDER BY s.session_id, s.number
+            FROM {wanted} {first_free} ORDER BY s.session_id, s.number
             """
         )
         self.named = text(

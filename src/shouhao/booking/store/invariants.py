@@ -53,6 +53,12 @@ INVARIANTS = (
         """,
     ),
     Invariant(
+        code="extra_slot_is_never_public",
+        zh="加号只属于其就诊人,退回后不再放出",
+        en="An extra slot is its patient's alone and is never free for others",
+        sql="SELECT id FROM slots WHERE extra AND state = 'free'",
+    ),
+    Invariant(
         code="booking_was_recorded",
         zh="每个有效预约都有事件记录",
         en="Every live booking has its event",

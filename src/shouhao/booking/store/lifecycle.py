@@ -1,4 +1,4 @@
-"""What happens to a booking after it is made: found, paid, returned, checked in, expired, missed.
+"""What happens to a booking after it is made: found, returned, checked in, expired, missed; its money is payments.py.
 
 Each function works under the caller's unit of work. `lock_booking` takes the locks in the house's order: the
 patient was locked by the flow, then session, then booking and slot.
@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, case, func, insert, select, update
 
 from shouhao.booking.limits import Penalty
 from shouhao.booking.model import Booking, BookingState, BookingUnknown
-from shouhao.booking.tables import bookings, payments, restrictions, sessions, slots
+from shouhao.booking.tables import bookings, restrictions, sessions, slots
 from shouhao.kernel.ids import new_id
 
 _FIELDS = Booking.__struct_fields__
@@ -27,18 +27,6 @@ class Placed:
     ends_at_us: int
     session_ends_at_us: int
     doctor_id: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Payment:
-    """What is owed or was paid for one booking."""
-
-    id: str
-    booking_id: str
-    amount_cents: int
-    state: str
-    gateway: str
-    gateway_ref: str | None
 
 
 def _placed() -> Select[Any]:
@@ -100,9 +88,7 @@ def bookings_of(
     return [_read(row) for row in rows]
 
 
-def set_state(
-    connection: Connection, booking_ids: Sequence[str], state: BookingState, *, ended_at_us: int = 0
-) -> None:
+def set_state(connection: Connection, booking_ids: Sequence[str], state: BookingState, *, ended_at_us: int = 0) -> None:
     """Move locked bookings to a state; one that is not live has an end."""
     live = state in {"held", "booked", "checked_in"}
     connection.execute(
@@ -111,8 +97,13 @@ def set_state(
 
 
 def free_slots(connection: Connection, booking_ids: Sequence[str], *, to_state: str = "free") -> None:
-    """Let go of the slots these bookings held."""
-    connection.execute(update(slots).where(slots.c.booking_id.in_(booking_ids)).values(state=to_state, booking_id=None))
+    """Let go of the slots these bookings held.
+
+    An extra slot was added for one patient: whatever the others become, it is withdrawn. Were it free, a friend of
+    somebody inside could return it to the public at a moment that only the buyer knows.
+    """
+    after = case((slots.c.extra, "withdrawn"), else_=to_state)
+    connection.execute(update(slots).where(slots.c.booking_id.in_(booking_ids)).values(state=after, booking_id=None))
 
 
 def extend_hold(connection: Connection, booking_id: str, *, until_us: int) -> None:
@@ -168,103 +159,6 @@ def unattended_in(connection: Connection, session_id: str) -> list[tuple[str, st
         .order_by(bookings.c.id)
     )
     return [(row.id, row.patient_id) for row in rows]
-
-
-def find_payment(
-    connection: Connection, *, booking_id: str | None = None, payment_id: str | None = None
-) -> Payment | None:
-    """The payment of a booking, or by its own id."""
-    wanted = payments.c.booking_id == booking_id if booking_id is not None else payments.c.id == payment_id
-    row = connection.execute(select(payments).where(wanted)).one_or_none()
-    if row is None:
-        return None
-    return Payment(**{name: getattr(row, name) for name in Payment.__dataclass_fields__})
-
-
-def open_payment(connection: Connection, *, booking: Booking, gateway: str, now_us: int) -> Payment:
-    """The one payment of a locked booking, made when there is none yet."""
-    found = find_payment(connection, booking_id=booking.id)
-    if found is not None:
-        return found
-    made = Payment(
-        id=new_id("pm"),
-        booking_id=booking.id,
-        amount_cents=booking.fee_cents,
-        state="open",
-        gateway=gateway,
-        gateway_ref=None,
-    )
-    connection.execute(
-        insert(payments).values(
-            id=made.id,
-            booking_id=made.booking_id,
-            amount_cents=made.amount_cents,
-            state=made.state,
-            gateway=made.gateway,
-            created_at_us=now_us,
-        )
-    )
-    return made
-
-
-def mark_paid(
-    connection: Connection, payment_id: str, *, gateway_ref: str, payer_id: str | None, paid_at_us: int, state: str
-) -> None:
-    """Record money received; `state` is `paid`, or `refund_due` when the slot is gone."""
-    connection.execute(
-        update(payments)
-        .where(payments.c.id == payment_id)
-        .values(
-            state=state,
-            gateway_ref=gateway_ref,
-            payer_id=payer_id,
-            paid_at_us=paid_at_us,
-            refund_next_at_us=paid_at_us if state == "refund_due" else None,
-        )
-    )
-
-
-def owe_refund(connection: Connection, booking_id: str, *, now_us: int) -> bool:
-    """Owe back what was paid for a booking; whether there was anything."""
-    changed = connection.execute(
-        update(payments)
-        .where(payments.c.booking_id == booking_id, payments.c.state == "paid")
-        .values(state="refund_due", refund_next_at_us=now_us)
-    )
-    return changed.rowcount == 1
-
-
-def due_refunds(connection: Connection, *, now_us: int, limit: int) -> list[tuple[Payment, int]]:
-    """Refunds to ask the gateway for now, with how often that was tried."""
-    rows = connection.execute(
-        select(payments)
-        .where(payments.c.state == "refund_due", payments.c.refund_next_at_us <= now_us)
-        .order_by(payments.c.refund_next_at_us)
-        .limit(limit)
-    )
-    return [
-        (Payment(**{name: getattr(row, name) for name in Payment.__dataclass_fields__}), row.refund_attempts)
-        for row in rows
-    ]
-
-
-def mark_refunded(connection: Connection, payment_id: str, *, now_us: int) -> bool:
-    """The money went back; whether this was news."""
-    changed = connection.execute(
-        update(payments)
-        .where(payments.c.id == payment_id, payments.c.state == "refund_due")
-        .values(state="refunded", refunded_at_us=now_us, refund_next_at_us=None)
-    )
-    return changed.rowcount == 1
-
-
-def postpone_refund(connection: Connection, payment_id: str, *, next_at_us: int) -> None:
-    """The gateway was away; ask again later."""
-    connection.execute(
-        update(payments)
-        .where(payments.c.id == payment_id)
-        .values(refund_attempts=payments.c.refund_attempts + 1, refund_next_at_us=next_at_us)
-    )
 
 
 def count_marks(connection: Connection, patient_id: str, reason: str, *, since_us: int) -> int:

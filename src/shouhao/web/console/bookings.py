@@ -10,6 +10,7 @@ from shouhao.booking.model import BookingView, BookRequest
 from shouhao.flows.attend import check_in
 from shouhao.flows.book import DONE
 from shouhao.flows.give_back import Caller, give_back
+from shouhao.flows.pay import pay_at_window, refund_at_window
 from shouhao.kernel.errors import Refused, Unavailable
 from shouhao.staff.model import require
 from shouhao.store.answers import Answer
@@ -33,6 +34,12 @@ class AssistedBody(Body):
     patient_id: Id
     session_id: Id
     slot_id: Id | None = None
+
+
+class FeeBody(Body):
+    """What was given for the money."""
+
+    receipt: Id | None = None
 
 
 @routes.post(
@@ -78,6 +85,40 @@ def return_booking(booking_id: Id, operator: OnDuty, write: StaffWrite) -> Respo
 
     def act(connection: Connection) -> BookingView:
         return booking_view(give_back(connection, booking_id=booking_id, caller=caller, now_us=write.now_us))
+
+    return write.answer(act)
+
+
+@routes.post(
+    "/bookings/{booking_id}/payment",
+    responses={**gives_booking(200), **failures(400, 401, 403, 404, 409, 415, 422)},
+    summary="窗口收费 Take the fee",
+)
+def take_fee(booking_id: Id, body: FeeBody, operator: OnDuty, write: StaffWrite) -> Response:
+    """已在窗口收费。 The fee was taken by hand."""
+    require(operator, _WINDOW)
+
+    def act(connection: Connection) -> BookingView:
+        return booking_view(
+            pay_at_window(
+                connection, booking_id=booking_id, staff_id=operator.id, receipt=body.receipt, now_us=write.now_us
+            )
+        )
+
+    return write.answer(act)
+
+
+@routes.post(
+    "/bookings/{booking_id}/refund", responses={**gives_booking(200), **_WRITE}, summary="窗口退费 Give the fee back"
+)
+def give_fee_back(booking_id: Id, operator: OnDuty, write: StaffWrite) -> Response:
+    """窗口所收费用在窗口退还。 What was taken by hand was given back by hand."""
+    require(operator, _WINDOW)
+
+    def act(connection: Connection) -> BookingView:
+        return booking_view(
+            refund_at_window(connection, booking_id=booking_id, staff_id=operator.id, now_us=write.now_us)
+        )
 
     return write.answer(act)
 

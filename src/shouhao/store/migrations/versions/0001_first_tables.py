@@ -177,6 +177,7 @@ def upgrade() -> None:
         "payments",
         sa.Column("id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("booking_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("extra_of", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.Column("payer_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.Column("amount_cents", sa.Integer(), nullable=False),
         sa.Column("state", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
@@ -188,15 +189,23 @@ def upgrade() -> None:
         sa.Column("refund_attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("refund_next_at_us", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payments")),
-        sa.UniqueConstraint("booking_id", name=op.f("uq_payments_booking_id")),
+        sa.UniqueConstraint("extra_of", "gateway_ref", name=op.f("uq_payments_extra_of_gateway_ref")),
     )
     with op.batch_alter_table("payments", schema=None) as batch_op:
+        batch_op.create_index("ix_payments_booking_id", ["booking_id"], unique=False)
         batch_op.create_index(
             "ix_payments_refund_due",
             ["refund_next_at_us"],
             unique=False,
             sqlite_where=sa.text("state = 'refund_due'"),
             postgresql_where=sa.text("state = 'refund_due'"),
+        )
+        batch_op.create_index(
+            "uq_payments_live",
+            ["booking_id"],
+            unique=True,
+            sqlite_where=sa.text("state IN ('open', 'paid')"),
+            postgresql_where=sa.text("state IN ('open', 'paid')"),
         )
 
     op.create_table(
@@ -305,6 +314,7 @@ def upgrade() -> None:
         sa.Column("nonce", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.Column("signed_verdict", sa.Text(), nullable=True),
         sa.Column("staff_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("at_us", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["patient_id"], ["patients.id"], name=op.f("fk_identity_checks_patient_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_identity_checks")),
@@ -404,4 +414,3 @@ def upgrade() -> None:
     )
     if op.get_bind().dialect.name == "sqlite":
         op.create_index("ix_slots_free", "slots", ["session_id", "number"], sqlite_where=sa.text("state = 'free'"))
-
