@@ -6,11 +6,18 @@ own small value and never this object. No secret has a default. docs/reference/s
 
 import os
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -66,6 +73,14 @@ def setting(default: Any, zh: str, en: str, *, unit: str = "", secret: bool = Fa
     return Field(default, description=en, json_schema_extra={"zh": zh, "unit": unit, "secret": secret}, **rules)
 
 
+def _networks(value: object) -> object:
+    """Networks as one text with commas, or as a list in a TOML file; no host bits, for they would be a mistake."""
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple):
+        return value
+    return tuple(ip_network(part.strip()) if isinstance(part, str) else part for part in parts if part != "")
+
+
 class Settings(BaseSettings):
     """All settings. Values given in code win over the environment, that over the file, that over the defaults."""
 
@@ -102,6 +117,17 @@ class Settings(BaseSettings):
     public_port: int = setting(8080, "患者接口端口", "Port of patients' requests", ge=1, le=65535)
     console_host: str = setting("127.0.0.1", "工作人员控制台监听地址", "Address of the staff console")
     console_port: int = setting(8081, "工作人员控制台端口", "Port of the staff console", ge=1, le=65535)
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)] = setting(
+        (),
+        "本院反向代理的网段,以逗号分隔;仅当请求来自其中时,才从请求头取得来访地址,否则以连接地址为准",
+        "Networks of the hospital's own proxies, with commas; only from them is a header believed about the caller's "
+        "address",
+    )
+    proxy_header: Literal["x-forwarded-for", "forwarded"] = setting(
+        "x-forwarded-for",
+        "代理写入来访地址的请求头;另一个请求头不读取",
+        "The header in which these proxies write the caller's address; the other one is not read",
+    )
     max_body_bytes: int = setting(64 * 1024, "请求体上限", "Largest request body", unit="B", ge=1024)
     max_photo_bytes: int = setting(5 * _MIB, "人工审核照片上限", "Largest photo for review", unit="B", ge=1024)
     idempotency_keep_h: int = setting(

@@ -18,6 +18,7 @@ from shouhao.booking.payment import PaymentGateway
 from shouhao.booking.store.invariants import INVARIANTS as BOOKING_INVARIANTS
 from shouhao.booking.store.inventory import INVARIANTS as INVENTORY_INVARIANTS
 from shouhao.flows.book import BookingDesk
+from shouhao.flows.forget import forget_gate
 from shouhao.flows.verify import verify_patient
 from shouhao.flows.work import Duty, Worker, duties
 from shouhao.gate.channels import ChannelKeys
@@ -82,7 +83,8 @@ def assemble(settings: Settings, *, clock: Clock | None = None) -> System:
     gateway = payment_gateway(settings, vault)
     authority = identity_authority(settings, clock)
     verify = Duty(name="verify", do=lambda now_us: _verify(db, vault, authority, now_us), every_s=10.0)
-    todo = duties(db, gateway=gateway, invariants=INVARIANTS, settings=settings.work(), more=[verify])
+    forget = Duty(name="forget_gate", do=lambda now_us: forget_gate(db, now_us=now_us), every_s=600.0)
+    todo = duties(db, gateway=gateway, invariants=INVARIANTS, settings=settings.work(), more=[verify, forget])
     return System(
         settings=settings,
         db=db,

@@ -69,7 +69,7 @@ def test_the_whole_history_is_kept_in_order(db):
 def test_two_who_change_a_policy_at_once_do_not_both_win(postgresql_url):
     db = open_database(postgresql_url)
     how = {"effective_at_us": NOW, "staff_id": "st", "reason": "r", "now_us": NOW}
-    with db.engine.connect() as first, db.engine.connect() as second:
+    with db._writing.connect() as first, db._writing.connect() as second:
         second.execution_options(isolation_level="REPEATABLE READ")
         policies.effective(second, "limits", now_us=NOW)  # looks before the other has written
         assert policies.add(first, "limits", {}, **how) == 1

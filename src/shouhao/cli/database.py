@@ -1,5 +1,6 @@
 """`shouhao db` and `shouhao import`: the schema, the invariants, and how schedules get in."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -57,5 +58,21 @@ def import_schedule(
 
     with opened(read_settings(context.obj)) as system:
         problems = import_file(system, file, as_json=as_json)
+    if problems:
+        raise typer.Exit(1)
+
+
+def generate(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="每周排班模板 JSON Weekly templates", exists=True, dir_okay=False)],
+    first: Annotated[datetime, typer.Option("--first", help="首日 First day", formats=["%Y-%m-%d"])],
+    last: Annotated[datetime, typer.Option("--last", help="末日 Last day", formats=["%Y-%m-%d"])],
+    as_json: Annotated[bool, typer.Option("--json", help="JSON 输出 JSON output")] = False,
+) -> None:
+    """按工作日历由每周模板生成排班。 Generate sessions from weekly templates on the working-day calendar."""
+    from shouhao.cli.importing import generate as generate_from  # noqa: PLC0415 - as above
+
+    with opened(read_settings(context.obj)) as system:
+        problems = generate_from(system, file, first.date(), last.date(), as_json=as_json)
     if problems:
         raise typer.Exit(1)

@@ -1,5 +1,6 @@
 """Importing: a schedule file in, what became of each of its rows out."""
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from shouhao.booking.schedule import BadRow, SchedulePlan, Source, Stopped
 from shouhao.flows.import_schedule import ImportReport, import_plan
 from shouhao.protocols.fhir import read_fhir_schedule
 from shouhao.protocols.schedule_csv import read_schedule_csv
+from shouhao.protocols.weekly_json import plan_weekly, read_weekly
 from shouhao.wiring import System
 
 _SHOWN = 50
@@ -17,11 +19,22 @@ _SHOWN = 50
 
 def import_file(system: System, file: Path, *, as_json: bool) -> int:
     """Import a file; how many rows of it were not taken."""
-    data = file.read_bytes()
     now_us = system.clock.now_us()
-    plan, bad, stopped, source = _read(file, data, now_us)
+    plan, bad, stopped, source = _read(file, file.read_bytes(), now_us)
+    return _import(system, plan, bad, stopped, source=source, as_json=as_json)
+
+
+def generate(system: System, file: Path, first_day: date, last_day: date, *, as_json: bool) -> int:
+    """Generate sessions from weekly templates; how many were not taken."""
+    plan = plan_weekly(read_weekly(file.read_bytes()), first_day, last_day)
+    return _import(system, plan, [], None, source="calendar", as_json=as_json)
+
+
+def _import(
+    system: System, plan: SchedulePlan, bad: list[BadRow], stopped: Stopped | None, *, source: Source, as_json: bool
+) -> int:
     with system.db.write() as connection:
-        report = import_plan(connection, plan, staff_id=None, source=source, now_us=now_us)
+        report = import_plan(connection, plan, staff_id=None, source=source, now_us=system.clock.now_us())
     if as_json:
         typer.echo(msgspec.json.encode(_as_json(report, bad, stopped)).decode())
     else:

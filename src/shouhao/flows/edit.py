@@ -17,7 +17,7 @@ from shouhao.kernel.clock import day_of
 from shouhao.kernel.errors import InvalidInput, Refused
 from shouhao.kernel.events import Event
 from shouhao.patients import records, store
-from shouhao.patients.documents import BIRTH_DAY, SEX, SEXES, check_birth_day, says_birth_day_and_sex
+from shouhao.patients.documents import BIRTH_DAY, SEX, SEXES, check_birth_day, says_birth_day, says_sex
 from shouhao.patients.model import WINDOW, GuardianNeeded, Patient, is_child
 from shouhao.patients.phones import canonical_phone, mask_phone
 from shouhao.patients.policy import BindingPolicy
@@ -150,7 +150,8 @@ def _change(
             "phone_masked": mask_phone(phone),
         }
         return columns, {"field": field, "old_sealed": patient.phone_sealed, "new_sealed": sealed}
-    if says_birth_day_and_sex(patient.document_kind):
+    kind = patient.document_kind
+    if says_sex(kind) if field == SEX else says_birth_day(kind, patient.document_masked):
         raise InvalidInput(field, zh="由证件号码决定,不能修改", en="is said by the document's number")
     old = patient.birth_day.isoformat() if field == BIRTH_DAY else patient.sex or ""
     new = _birth_day(value, now_us) if field == BIRTH_DAY else _sex(value)

@@ -8,7 +8,7 @@ from shouhao.kernel.clock import day_of
 from shouhao.kernel.errors import InvalidInput
 from shouhao.kernel.events import Event
 from shouhao.patients import store
-from shouhao.patients.model import TooManyChildren, TooManyGuardians, check_guardian, is_child
+from shouhao.patients.model import Patient, TooManyChildren, TooManyGuardians, check_guardian, is_child
 from shouhao.patients.policy import BindingPolicy
 from shouhao.patients.standing import PatientUnknown
 from shouhao.store import event_log
@@ -40,12 +40,7 @@ def add_guardian(
     today = day_of(now_us)
     guardian_of_account(connection, account_id, guardian_id, today=today)
     people = store.lock_patients(connection, [child_id, guardian_id])
-    if not is_child(people[child_id].birth_day, today=today, policy=policy):
-        raise InvalidInput(
-            "child_id",
-            zh=f"已满 {policy.guardian_required_under_years} 周岁,不需要监护人",
-            en=f"is {policy.guardian_required_under_years} or older and needs no guardian",
-        )
+    check_is_child("child_id", people[child_id], today=today, policy=policy)
     answer_for(
         connection,
         child_id=child_id,
@@ -55,6 +50,20 @@ def add_guardian(
         policy=policy,
         now_us=now_us,
     )
+
+
+def check_is_child(field: str, patient: Patient, *, today: date, policy: BindingPolicy) -> None:
+    """Whether somebody can have a guardian.
+
+    Raises:
+        InvalidInput: they are old enough to need none.
+    """
+    if not is_child(patient.birth_day, today=today, policy=policy):
+        raise InvalidInput(
+            field,
+            zh=f"已满 {policy.guardian_required_under_years} 周岁,不需要监护人",
+            en=f"is {policy.guardian_required_under_years} or older and needs no guardian",
+        )
 
 
 def guardian_of_account(connection: Connection, account_id: str, guardian_id: str, *, today: date) -> None:
@@ -75,13 +84,16 @@ def answer_for(
     *,
     child_id: str,
     guardian_id: str,
-    account_id: str,
+    account_id: str | None,
     channel: str,
+    staff_id: str | None = None,
     policy: BindingPolicy,
     now_us: int,
 ) -> None:
     """Record the pair once, within both caps. Both patients are locked by the caller, so the caps hold.
 
+    Args:
+        account_id: None where staff do it at a window.
     Raises:
         TooManyGuardians: the child has enough.
         TooManyChildren: the guardian has enough.
@@ -100,6 +112,7 @@ def answer_for(
         channel=channel,
         account_id=account_id,
         patient_id=child_id,
+        staff_id=staff_id,
         detail={"guardian_id": guardian_id},
     )
     event_log.append(connection, [event])

@@ -105,7 +105,7 @@ def record_verdict(connection: Connection, *, asked: Asked, by: str, verdict: Ve
 
 
 def verify_at_window(connection: Connection, *, staff_id: str, patient_id: str, reason: str, now_us: int) -> None:
-    """Staff saw the person and the paper. A photo that still waited is dropped.
+    """Staff saw the person and the paper; the reason is kept with it. A photo that still waited is dropped.
 
     Raises:
         NotFound: there is no such patient.
@@ -116,7 +116,7 @@ def verify_at_window(connection: Connection, *, staff_id: str, patient_id: str, 
     waiting = records.find_waiting_review(connection, patient_id)
     if waiting is not None:
         records.close_review(connection, waiting.id, state="approved", staff_id=staff_id, reason=said, now_us=now_us)
-    check = IdentityCheck(patient_id=patient_id, authority=WINDOW, verdict="match", staff_id=staff_id)
+    check = IdentityCheck(patient_id=patient_id, authority=WINDOW, verdict="match", staff_id=staff_id, reason=said)
     records.insert_check(connection, check, now_us=now_us)
     confirm(connection, patient, by=WINDOW, now_us=now_us, staff_id=staff_id)
 

@@ -1,7 +1,8 @@
 """Documents: which papers name a person, the rule each number keeps, and what a number says by itself.
 
 A resident ID number (GB 11643) holds an area, a birth day, a sex and a check digit; each is checked and the birth day
-and sex are taken from it, never from the form. Other kinds say nothing of a birth day, so it must be given.
+and sex are taken from it, never from the form. A foreigner's permanent residence card of the 2023 form holds a birth
+day and a check digit, that of the 2017 form neither. Other kinds say nothing of a birth day, so it must be given.
 Numbers are brought to one form, so that one paper is one person however it is typed: the last two digits of a ten-digit
 travel permit count reissues, and only the first eight stay for life.
 """
@@ -19,7 +20,9 @@ from shouhao.kernel.clock import years_between
 from shouhao.kernel.errors import InvalidInput
 from shouhao.patients.texts import clean_text
 
-DocumentKind = Literal["resident_id", "passport", "hk_macau_permit", "taiwan_permit", "household_register"]
+DocumentKind = Literal[
+    "resident_id", "passport", "hk_macau_permit", "taiwan_permit", "household_register", "permanent_residence_card"
+]
 DOCUMENT_KINDS: tuple[str, ...] = get_args(DocumentKind)
 Sex = Literal["male", "female"]
 SEXES: tuple[str, ...] = get_args(Sex)
@@ -33,6 +36,7 @@ _OLD_RESIDENT_LENGTH = 15
 _PERMIT_AREAS = {"810000", "820000", "830000"}
 #: Areas founded after the library's list was made.
 _NEWER_AREAS = {"330113", "330114"}
+_FOREIGNER = "9"  #: how the number of a permanent residence card begins; areas begin with 1 to 8
 _LONGEST_INPUT = 40
 _MASK_LONG = 15
 
@@ -74,13 +78,10 @@ def read_document(
         newborn_under_years: a household register page names only a child younger than that.
     Raises:
         InvalidInput: the field and the rule it breaks.
-        Source: GB 11643-1999; ISO 7064 MOD 11-2.
+        Source: GB 11643-1999; ISO 7064 MOD 11-2; National Immigration Administration, 新版外国人永久居留身份证机读信息
+            规则 (2023), for the permanent residence card.
     """
-    rule = _RULES.get(kind)
-    if rule is None:
-        raise InvalidInput(
-            KIND, zh=f"证件类型应为 {'、'.join(DOCUMENT_KINDS)} 之一", en=f"must be one of {', '.join(DOCUMENT_KINDS)}"
-        )
+    rule = _rule(kind)
     if sex is not None and sex not in SEXES:
         raise InvalidInput(SEX, zh="性别应为 male 或 female", en="must be male or female")
     compact = _compact(number)
@@ -100,6 +101,16 @@ def read_document(
             en=f"a household register page is for a child under {newborn_under_years} without an ID card",
         )
     return Document(kind=said.kind, number=said.number, birth_day=born, sex=said.sex or _sex(sex))
+
+
+def number_alone(kind: str, number: str, *, today: date) -> Document:
+    """A document by its kind and number, for finding who has it: a birth day that it does not say is set to today.
+
+    Raises:
+        InvalidInput: the field and the rule it breaks.
+    """
+    said = _rule(kind)(_compact(number), today)
+    return Document(kind=said.kind, number=said.number, birth_day=said.birth_day or today, sex=said.sex)
 
 
 def check_birth_day(field: str, born: date, *, today: date) -> None:
@@ -126,8 +137,17 @@ def mask_number(number: str) -> str:
     return number[:head] + "*" * (len(number) - head - tail) + number[-tail:]
 
 
-def says_birth_day_and_sex(kind: str) -> bool:
-    """Whether the number of this kind holds them, so that nobody can edit them apart from it."""
+def says_birth_day(kind: str, number: str) -> bool:
+    """Whether a number holds the birth day, so that nobody can edit it apart from it.
+
+    Args:
+        number: masked or not: the first character tells the forms of one kind apart.
+    """
+    return kind == "resident_id" or (kind == "permanent_residence_card" and number[:1].isdigit())
+
+
+def says_sex(kind: str) -> bool:
+    """Whether a number of this kind holds the sex; as `says_birth_day`."""
     return kind == "resident_id"
 
 
@@ -139,6 +159,15 @@ class _Said:
     number: str
     birth_day: date | None = None
     sex: Sex | None = None
+
+
+def _rule(kind: str) -> Callable[[str, date], _Said]:
+    rule = _RULES.get(kind)
+    if rule is None:
+        raise InvalidInput(
+            KIND, zh=f"证件类型应为 {'、'.join(DOCUMENT_KINDS)} 之一", en=f"must be one of {', '.join(DOCUMENT_KINDS)}"
+        )
+    return rule
 
 
 def _compact(number: str) -> str:
@@ -163,8 +192,20 @@ def _resident_id(number: str, today: date) -> _Said:
         raise InvalidInput(NUMBER, zh="身份证号应为 18 位", en="a resident ID number has 18 characters")
     if not number[:-1].isdigit() or not (number[-1].isdigit() or number[-1] == "X"):
         raise InvalidInput(NUMBER, zh="身份证号前 17 位应为数字,末位为数字或 X", en="17 digits, then a digit or X")
+    if number[0] == _FOREIGNER:
+        raise InvalidInput(
+            NUMBER,
+            zh="这是外国人永久居留身份证号,请选择证件类型 permanent_residence_card",
+            en="this is a permanent residence card's number; choose permanent_residence_card",
+        )
     if number[:6] not in _PERMIT_AREAS | _NEWER_AREAS and not _is_area(number[:6]):
         raise InvalidInput(NUMBER, zh="前 6 位不是已有的行政区划代码", en="the first 6 digits are no known area")
+    born = _checked_birth_day(number, today)
+    return _Said(kind="resident_id", number=number, birth_day=born, sex="male" if int(number[16]) % 2 else "female")
+
+
+def _checked_birth_day(number: str, today: date) -> date:
+    """The birth day in a number of 18 characters, whose check digit fits."""
     try:
         born = date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
     except ValueError:
@@ -174,7 +215,7 @@ def _resident_id(number: str, today: date) -> _Said:
         raise InvalidInput(
             NUMBER, zh="校验位不符,请检查号码是否有误", en="the check digit does not fit; a digit is wrong"
         )
-    return _Said(kind="resident_id", number=number, birth_day=born, sex="male" if int(number[16]) % 2 else "female")
+    return born
 
 
 def _is_area(code: str) -> bool:
@@ -204,6 +245,20 @@ def _taiwan_permit(number: str, _today: date) -> _Said:
     return _Said(kind="taiwan_permit", number=number[:8])
 
 
+def _permanent_residence_card(number: str, today: date) -> _Said:
+    # The two forms are not each other's spelling: the older one counts its years with two digits and its place and
+    # sequence otherwise. As with a new passport, the window ties a new card to its patient.
+    if re.fullmatch(r"[A-Z]{3}\d{12}", number):
+        return _Said(kind="permanent_residence_card", number=number)
+    if not re.fullmatch(_FOREIGNER + r"\d{16}[\dX]", number):
+        raise InvalidInput(
+            NUMBER,
+            zh="应为 9 开头的 18 位号码,或旧版的 3 个字母加 12 位数字",
+            en="must be 18 characters that begin with 9, or 3 letters and 12 digits on an older card",
+        )
+    return _Said(kind="permanent_residence_card", number=number, birth_day=_checked_birth_day(number, today))
+
+
 def _household_register(number: str, _today: date) -> _Said:
     if re.fullmatch(r"\d{17}[\dX]", number):
         # The page prints the child's resident ID number too; taken as another kind it would make a second patient.
@@ -229,4 +284,5 @@ _RULES: Mapping[str, Callable[[str, date], _Said]] = {
     "hk_macau_permit": _hk_macau_permit,
     "taiwan_permit": _taiwan_permit,
     "household_register": _household_register,
+    "permanent_residence_card": _permanent_residence_card,
 }

@@ -103,6 +103,14 @@ class CannotRegister(Refused):
     en: ClassVar[str] = "This name and document cannot be registered; check them, or bring the document to the window"
 
 
+class DocumentKnown(Refused):
+    """At a window: the document is a patient's, whose name or birth day is another one."""
+
+    code: ClassVar[str] = "patients.document_known"
+    zh: ClassVar[str] = "该证件已登记,但姓名或出生日期不同;请按证件查找后更正"
+    en: ClassVar[str] = "This document is known with another name or birth day; look it up and correct it"
+
+
 class AlreadyBound(Refused):
     """This account is bound to this patient already."""
 
@@ -171,8 +179,8 @@ class GuardianStillNeeded(Refused):
     """Unbinding this person would leave a child without a guardian."""
 
     code: ClassVar[str] = "patients.guardian_still_needed"
-    zh: ClassVar[str] = "该就诊人是本账号下儿童的监护人,请先解绑儿童"
-    en: ClassVar[str] = "This patient is the guardian of a child on this account; unbind the child first"
+    zh: ClassVar[str] = "该就诊人是同一账号下儿童的唯一监护人,请先解绑儿童"
+    en: ClassVar[str] = "This patient is the only guardian of a child on the same account; unbind the child first"
 
 
 def is_child(patient_birth_day: date, *, today: date, policy: BindingPolicy) -> bool:

@@ -42,6 +42,7 @@ class IdentityCheck:
     nonce: str | None = None
     signed_verdict: str | None = None
     staff_id: str | None = None
+    reason: str | None = None  #: what staff at a window wrote
 
 
 def insert_check(connection: Connection, check: IdentityCheck, *, now_us: int) -> None:
@@ -55,6 +56,7 @@ def insert_check(connection: Connection, check: IdentityCheck, *, now_us: int) -
             nonce=check.nonce,
             signed_verdict=check.signed_verdict,
             staff_id=check.staff_id,
+            reason=check.reason,
             at_us=now_us,
         )
     )
@@ -90,6 +92,7 @@ def checks_of(connection: Connection, patient_id: str) -> list[IdentityCheck]:
             nonce=row.nonce,
             signed_verdict=row.signed_verdict,
             staff_id=row.staff_id,
+            reason=row.reason,
         )
         for row in connection.execute(found.order_by(identity_checks.c.at_us, identity_checks.c.id))
     ]

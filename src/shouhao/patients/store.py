@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, select, text, update
+from sqlalchemy import Connection, Row, Select, delete, insert, select, text, update
 from sqlalchemy.engine import CursorResult
 
 from shouhao.kernel.clock import SECOND_US, day_of
@@ -231,6 +231,12 @@ def insert_guardianship(connection: Connection, *, child_id: str, guardian_id: s
         insert(guardianships).values(id=bond.id, child_id=child_id, guardian_id=guardian_id, bound_at_us=now_us)
     )
     return bond
+
+
+def delete_guardianship(connection: Connection, *, child_id: str, guardian_id: str) -> bool:
+    """Somebody no longer answers for a child; False when they did not."""
+    gone = delete(guardianships).where(guardianships.c.child_id == child_id, guardianships.c.guardian_id == guardian_id)
+    return connection.execute(gone).rowcount == 1
 
 
 # What is shown

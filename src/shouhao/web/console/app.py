@@ -9,6 +9,7 @@ from shouhao.web import health
 from shouhao.web.asgi import App, Edge
 from shouhao.web.console import bookings, channels, extra_slots, operators, patients, policies, reviews, schedules
 from shouhao.web.description import Api, msgspec_schemas
+from shouhao.web.proxies import Proxies, behind
 from shouhao.web.shared_desk import SharedDesk
 from shouhao.wiring import System
 
@@ -38,4 +39,5 @@ def console_app(system: System, *, desk: SharedDesk | None = None) -> App:
         more={"schemas": msgspec_schemas()},
     )
     limits = {"/schedules/csv": SCHEDULE_MAX_BYTES, "/schedules/fhir": SCHEDULE_MAX_BYTES}
-    return Edge(api, limit=settings.max_body_bytes, limits=limits)
+    edge = Edge(api, limit=settings.max_body_bytes, limits=limits)
+    return behind(edge, Proxies(trusted=settings.trusted_proxies, header=settings.proxy_header))

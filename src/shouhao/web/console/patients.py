@@ -12,19 +12,21 @@ from pydantic import Field
 from sqlalchemy import Connection
 
 from shouhao.booking.store import lifecycle
+from shouhao.flows.at_window import register_at_window, remove_guardian
 from shouhao.flows.edit import STAFF_FIELDS, edit_by_staff
+from shouhao.flows.register import PersonGiven
 from shouhao.flows.verify import verify_at_window
 from shouhao.kernel.clock import day_of
 from shouhao.kernel.errors import NotFound
 from shouhao.kernel.events import Event
 from shouhao.patients import store
-from shouhao.patients.documents import DOCUMENT_KINDS, Document, read_document, says_birth_day_and_sex
+from shouhao.patients.documents import DOCUMENT_KINDS, SEXES, number_alone
 from shouhao.patients.model import Patient
 from shouhao.staff.model import require
 from shouhao.store import event_log
 from shouhao.web.depends import Here, OnDuty, StaffWrite
 from shouhao.web.description import failures
-from shouhao.web.fields import Body, Id, LongText, ShortText, Shown
+from shouhao.web.fields import Body, Day, Id, LongText, ShortText, Shown
 from shouhao.web.public.bookings import bookings_answer, gives_bookings
 from shouhao.wiring import System
 
@@ -39,6 +41,17 @@ class LookUpBody(Body):
 
     document_kind: Annotated[ShortText, Field(json_schema_extra={"enum": list(DOCUMENT_KINDS)})]
     document_number: ShortText
+
+
+class RegisterBody(LookUpBody):
+    """The person who stands at the counter, and why they are registered there."""
+
+    name: ShortText
+    phone: ShortText
+    birth_day: Day | None = None
+    sex: Annotated[ShortText, Field(json_schema_extra={"enum": list(SEXES)})] | None = None
+    guardian_patient_id: Id | None = None
+    reason: LongText
 
 
 class EditBody(Body):
@@ -76,13 +89,47 @@ def look_up(body: LookUpBody, operator: OnDuty, system: Here) -> PatientAtWindow
     """查看即留痕。 The look is recorded."""
     require(operator, "window")
     now_us = system.clock.now_us()
-    document = _document(body, today=day_of(now_us))
+    document = number_alone(body.document_kind, body.document_number, today=day_of(now_us))
     with system.db.write() as connection:
         patient = store.find_patient_by_document(connection, vault=system.vault, document=document)
         if patient is None:
             raise NotFound("patient", "document_number")
         _record_look(connection, patient.id, staff_id=operator.id, what="patient", now_us=now_us)
     return _shown(system, patient)
+
+
+@routes.post(
+    "/patients",
+    status_code=201,
+    responses=_WRITE,
+    response_model=PatientAtWindow,
+    summary="窗口建档 Register at the window",
+)
+def register(body: RegisterBody, operator: OnDuty, write: StaffWrite, system: Here) -> Response:
+    """已核对本人与证件;已登记的证件得到原就诊人。 The person and the paper were seen; a known one is found again."""
+    require(operator, "window")
+    person = PersonGiven(
+        name=body.name,
+        document_kind=body.document_kind,
+        document_number=body.document_number,
+        phone=body.phone,
+        birth_day=body.birth_day,
+        sex=body.sex,
+    )
+
+    def act(connection: Connection) -> str:
+        return register_at_window(
+            connection,
+            vault=system.vault,
+            staff_id=operator.id,
+            person=person,
+            guardian_patient_id=body.guardian_patient_id,
+            reason=body.reason,
+            policy=store.binding_policy(connection, now_us=write.now_us),
+            now_us=write.now_us,
+        )
+
+    return write.answer(act, status=201, show=lambda patient_id: _find(system, patient_id))
 
 
 @routes.get(
@@ -142,18 +189,31 @@ def verify(patient_id: Id, body: ReasonBody, operator: OnDuty, write: StaffWrite
     return write.answer(act, show=lambda _: _find(system, patient_id))
 
 
-def _document(body: LookUpBody, *, today: date) -> Document:
-    # A document is found by its kind and number alone. Where the number says no birth day the reader wants one given;
-    # today's keeps every rule and is not looked for.
-    known = says_birth_day_and_sex(body.document_kind)
-    return read_document(
-        body.document_kind,
-        body.document_number,
-        birth_day=None if known else today,
-        sex=None,
-        today=today,
-        newborn_under_years=1,
-    )
+@routes.post(
+    "/patients/{patient_id}/guardians/{guardian_id}/removal",
+    responses=_WRITE,
+    response_model=PatientAtWindow,
+    summary="解除监护人 Remove a guardian",
+)
+def remove_one_guardian(
+    patient_id: Id, guardian_id: Id, body: ReasonBody, operator: OnDuty, write: StaffWrite, system: Here
+) -> Response:
+    """不再是该儿童的监护人;理由留存。 Somebody no longer answers for the child; the reason is kept."""
+    require(operator, "window")
+
+    def act(connection: Connection) -> None:
+        remove_guardian(
+            connection,
+            vault=system.vault,
+            staff_id=operator.id,
+            child_id=patient_id,
+            guardian_id=guardian_id,
+            reason=body.reason,
+            policy=store.binding_policy(connection, now_us=write.now_us),
+            now_us=write.now_us,
+        )
+
+    return write.answer(act, show=lambda _: _find(system, patient_id))
 
 
 def _record_look(connection: Connection, patient_id: str, *, staff_id: str, what: str, now_us: int) -> None:

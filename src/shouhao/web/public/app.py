@@ -17,6 +17,7 @@ from shouhao.web.asgi import App, Edge, Receive, Scope, Send
 from shouhao.web.caller import Door
 from shouhao.web.description import REF, Api, failures, msgspec_schemas
 from shouhao.web.looks import Looks
+from shouhao.web.proxies import Proxies, behind
 from shouhao.web.public import bookings, catalogue, patients, payments, reference_gateway, sign_in
 from shouhao.web.public.book import Book, BookBody
 from shouhao.web.shared_desk import SharedDesk
@@ -59,7 +60,7 @@ def public_app(system: System, *, desk: SharedDesk | None = None) -> App:
         else:
             await edge(scope, receive, send)
 
-    return app
+    return behind(app, Proxies(trusted=settings.trusted_proxies, header=settings.proxy_header))
 
 
 def _title(system: System) -> str:
