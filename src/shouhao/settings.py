@@ -75,10 +75,11 @@ def setting(default: Any, zh: str, en: str, *, unit: str = "", secret: bool = Fa
 
 def _networks(value: object) -> object:
     """Networks as one text with commas, or as a list in a TOML file; no host bits, for they would be a mistake."""
-    parts = value.split(",") if isinstance(value, str) else value
-    if not isinstance(parts, list | tuple):
-        return value
-    return tuple(ip_network(part.strip()) if isinstance(part, str) else part for part in parts if part != "")
+    if isinstance(value, str):
+        return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+    if isinstance(value, list):
+        return tuple(ip_network(part) for part in value)
+    return value
 
 
 class Settings(BaseSettings):

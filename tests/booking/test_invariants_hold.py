@@ -5,6 +5,7 @@ live bookings are held against the limits by a count of their own, apart from th
 """
 
 from collections import Counter
+from contextlib import suppress
 from datetime import date, timedelta
 
 from hypothesis import HealthCheck, settings

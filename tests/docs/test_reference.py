@@ -1,10 +1,14 @@
 """The reference pages say what the code says."""
 
 import runpy
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from shouhao.booking.limits import LimitsPolicy
+from shouhao.kernel.events import EVENT_KINDS, EXPORT_COLUMNS
+from shouhao.patients.policy import BindingPolicy
 from shouhao.settings import Settings
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "reference.py"
@@ -32,3 +36,48 @@ def test_a_stale_page_is_noticed(tmp_path):
     assert REFERENCE["stale"]() == [page]
     page.write_text(REFERENCE["settings_page"](), encoding="utf-8")
     assert REFERENCE["stale"]() == []
+
+
+def test_every_refusal_has_a_row_with_its_status():
+    page, kinds = REFERENCE["refusals_page"](), REFERENCE["refusals"]()
+    assert len(kinds) > 40
+    for kind in kinds:
+        assert f"| `{kind.code}` | " in page, kind
+    for row in ("`booking.already_booked` | 409", "`not_found` | 404", "`settings.refused` | exit 1"):
+        assert f"| {row} |" in page
+
+
+def test_every_command_has_a_heading():
+    page = REFERENCE["cli_page"]()
+    words = [words for words, _ in REFERENCE["commands"]()]
+    assert {"shouhao up", "shouhao db check", "shouhao events export", "shouhao staff create"} <= set(words)
+    for one in words:
+        assert f"\n## `{one}" in page
+
+
+def test_every_event_and_column_is_explained_in_both_languages():
+    page = REFERENCE["events_page"]()
+    for name in (*EVENT_KINDS, *EXPORT_COLUMNS):
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
+        assert " · " in row, name
+
+
+def test_no_words_are_kept_for_what_is_gone():
+    rules = {field.name for policy in (LimitsPolicy, BindingPolicy) for field in fields(policy)}
+    known = {"event_kinds": set(EVENT_KINDS), "event_columns": set(EXPORT_COLUMNS), "policies": rules}
+    for page, names in known.items():
+        assert set(REFERENCE["_words"](page)) == names
+
+
+def test_both_servers_routes_are_listed_with_what_they_need():
+    page = REFERENCE["http_page"]()
+    assert "| `POST /api/v1/bookings` | channel_key + sign_in, `Idempotency-Key` | 201 |" in page
+    assert "| `GET /api/v1/staff/invariants` | operator_key | 200 |" in page
+    assert page.count("\n| `") > 50
+
+
+def test_every_policy_rule_is_listed_with_its_default():
+    page = REFERENCE["policies_page"]()
+    for policy in (LimitsPolicy, BindingPolicy):
+        for field in fields(policy):
+            assert f"| `{field.name}` | `{field.default}` | " in page

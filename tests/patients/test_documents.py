@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 from stdnum.cn import ric
 
 from shouhao.kernel.errors import InvalidInput
-from shouhao.patients.documents import Document, mask_number, read_document
+from shouhao.patients.documents import (
+    Document,
+    mask_number,
+    number_alone,
+    read_document,
+    says_birth_day,
+    says_sex,
+)
 
 TODAY = date(2026, 3, 2)
 AREAS = ("110105", "310115", "440305", "510104", "659012", "330113", "810000", "820000", "830000")
@@ -166,3 +173,77 @@ def test_a_masked_number_keeps_the_birth_day_to_itself(number: str) -> None:
     masked = mask_number(number)
     assert len(masked) == len(number)
     assert masked[3:14] == "*" * 11
+
+
+# The samples of the National Immigration Administration (新版外国人永久居留身份证适配性改造要点, 2023, table 1): a man, a woman.
+PERMANENT_RESIDENCE = ("932682198501010017", "911124198108030024")
+
+
+@pytest.mark.parametrize(("number", "sex"), zip(PERMANENT_RESIDENCE, ("male", "female"), strict=True))
+def test_a_permanent_residence_card_says_its_birth_day_and_not_its_sex(number: str, sex: str) -> None:
+    assert read("permanent_residence_card", number).sex is None
+    document = read("permanent_residence_card", number, sex=sex)
+    assert (document.number, document.sex) == (number, sex)
+    assert f"{document.birth_day:%Y%m%d}" == number[6:14]
+    assert refusal("permanent_residence_card", number, birth_day=date(1999, 1, 1))[0] == "birth_day"
+    assert says_birth_day("permanent_residence_card", mask_number(number))
+    assert not says_sex("permanent_residence_card")
+
+
+@pytest.mark.parametrize("number", PERMANENT_RESIDENCE)
+def test_any_changed_digit_of_a_permanent_residence_card_is_caught(number: str) -> None:
+    for place in range(len(number)):
+        for other in "0123456789X":
+            if number[place] != other:
+                with pytest.raises(InvalidInput):
+                    read("permanent_residence_card", number[:place] + other + number[place + 1 :])
+
+
+def test_a_permanent_residence_card_of_the_older_form_needs_a_birth_day() -> None:
+    assert refusal("permanent_residence_card", "CAN310081080355")[0] == "birth_day"
+    document = read("permanent_residence_card", "can 310081080355", birth_day=date(1981, 8, 3))
+    assert (document.number, document.birth_day, document.sex) == ("CAN310081080355", date(1981, 8, 3), None)
+    assert not says_birth_day("permanent_residence_card", document.masked)
+
+
+@pytest.mark.parametrize(
+    ("number", "rule"),
+    [
+        ("932682198501010018", "check digit"),
+        ("932682198513010017", "no real date"),
+        ("932682208501010017", "future"),
+        ("93268219850101001", "begin with 9"),
+        ("11010519491231002X", "begin with 9"),
+        ("CA3100810803557", "begin with 9"),
+        ("CANX10081080355", "begin with 9"),
+    ],
+)
+def test_each_broken_rule_of_a_permanent_residence_card_is_named(number: str, rule: str) -> None:
+    field, says = refusal("permanent_residence_card", number, birth_day=date(1985, 1, 1))
+    assert (field, rule in says) == ("document.number", True), says
+
+
+def test_a_permanent_residence_card_is_not_a_second_resident_id() -> None:
+    assert "choose permanent_residence_card" in refusal("resident_id", PERMANENT_RESIDENCE[0])[1]
+
+
+@given(resident_ids())
+def test_a_number_alone_finds_what_was_registered_with_it(number: str) -> None:
+    assert number_alone("resident_id", number.lower(), today=TODAY).identity == read("resident_id", number).identity
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [
+        ("passport", "E1234567"),
+        ("permanent_residence_card", "CAN310081080355"),
+        ("permanent_residence_card", "911124198108030024"),
+        ("hk_macau_permit", "H1234567801"),
+        ("household_register", "123456-2"),
+    ],
+)
+def test_a_number_that_says_no_birth_day_is_found_without_one(kind: str, number: str) -> None:
+    born = date(1981, 8, 3) if kind != "household_register" else date(2025, 8, 3)
+    assert number_alone(kind, number, today=TODAY).identity == read(kind, number, birth_day=born).identity
+    with pytest.raises(InvalidInput):
+        number_alone(kind, "?", today=TODAY)

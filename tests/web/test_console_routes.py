@@ -1,5 +1,6 @@
 """What staff do over HTTP, each with their role, each look and change in their name."""
 
+from datetime import date
 from typing import Any
 
 import httpx
@@ -17,6 +18,11 @@ CSV = (
 )
 
 
+def at_window(order: int = 1, name: str = "张三", born: date = date(1985, 6, 1), **more: Any) -> dict[str, Any]:
+    document = {"document_kind": "resident_id", "document_number": resident_id(order, born)}
+    return {"name": name, **document, "phone": "13900139000", "reason": "已见本人", **more}
+
+
 def test_nobody_acts_without_their_role(hospital: Hospital) -> None:
     stranger = hospital.staff("auditor")
     before = hospital.state()
@@ -32,6 +38,10 @@ def test_nobody_acts_without_their_role(hospital: Hospital) -> None:
         stranger.post("/bookings", json={"patient_id": "p", "session_id": hospital.session}),
         stranger.post("/bookings/bk_x/return"),
         stranger.post("/bookings/bk_x/check-in"),
+        stranger.post("/bookings/bk_x/payment", json={}),
+        stranger.post("/bookings/bk_x/refund"),
+        stranger.post("/patients", json=at_window()),
+        stranger.post("/patients/pt_x/guardians/pt_y/removal", json=reason),
         stranger.post("/extra-slots", json={"session_id": "s", "patient_id": "p", **reason}),
         stranger.get("/extra-slots"),
         stranger.post("/extra-slots/xr_x/decision", json={"approve": True}),
@@ -105,6 +115,62 @@ def test_the_window_finds_corrects_confirms_books_returns_and_checks_in(hospital
     assert [e["detail"]["what"] for e in hospital.events("viewed")] == ["patient", "bookings"]
     assert all(e["staff_id"] for e in hospital.events("viewed"))
     hospital.assert_sound()
+
+
+def test_the_window_registers_takes_the_fee_and_gives_it_back(hospital: Hospital) -> None:
+    window = hospital.staff("window")
+    made = window.post("/patients", json=at_window(), key="p1")
+    assert (made.status_code, made.json()["name"], made.json()["verified_by"]) == (201, "张三", "window"), made.text
+    patient_id = made.json()["patient_id"]
+    for key in ("p1", "p2"):
+        assert window.post("/patients", json=at_window(), key=key).json()["patient_id"] == patient_id
+    assert error_of(window.post("/patients", json=at_window(name="李四")))["code"] == "patients.document_known"
+    booked = window.post("/bookings", json={"patient_id": patient_id, "session_id": hospital.session})
+    path = f"/bookings/{booked.json()['id']}"
+    wrong = window.post(f"{path}/payment", json={"receipt": "张三 13900139000"})
+    assert (wrong.status_code, error_of(wrong)["field"]) == (422, "receipt")
+    assert error_of(window.post(f"{path}/refund"))["code"] == "payment.nothing_to_refund"
+    paid = window.post(f"{path}/payment", json={"receipt": "A-1024"}, key="f1")
+    assert (paid.status_code, paid.json()["state"]) == (200, "booked"), paid.text
+    assert window.post(f"{path}/payment", json={"receipt": "A-1024"}, key="f1").json() == paid.json()
+    assert error_of(window.post(f"{path}/payment", json={}))["code"] == "booking.wrong_state"
+    assert window.post(f"{path}/return").json()["state"] == "returned"
+    assert hospital.system.worker.look()["refund"] == 0
+    assert window.post(f"{path}/refund", key="r1").status_code == 200
+    assert window.post(f"{path}/refund", key="r1").status_code == 200
+    assert error_of(window.post(f"{path}/refund"))["code"] == "payment.nothing_to_refund"
+    assert len(hospital.events("refunded")) == 1
+    with hospital.system.db.read() as connection:
+        kept = " ".join(connection.execute(select(answers.answers.c.body)).scalars())
+    for secret in ("张三", "13900139000", resident_id()):
+        assert secret not in kept
+    hospital.assert_sound()
+
+
+def test_the_window_records_and_removes_a_guardian(hospital: Hospital) -> None:
+    window = hospital.staff("window")
+    mother = window.post("/patients", json=at_window()).json()["patient_id"]
+    child = at_window(name="张小宝", born=date(2020, 6, 1), guardian_patient_id=mother)
+    child_id = window.post("/patients", json=child).json()["patient_id"]
+    removal = f"/patients/{child_id}/guardians/{mother}/removal"
+    assert error_of(window.post(removal, json={"reason": ""}))["field"] == "reason"
+    assert window.post(removal, json={"reason": "监护关系变更"}).json()["patient_id"] == child_id
+    assert window.post(removal, json={"reason": "监护关系变更"}).status_code == 404
+    assert len(hospital.events("guardian_removed")) == 1
+
+
+def test_a_permanent_residence_card_is_found_by_its_number_alone(hospital: Hospital) -> None:
+    window = hospital.staff("window")
+    for order, number in enumerate(("911124198108030024", "CAN310081080355")):
+        paper = {"document_kind": "permanent_residence_card", "document_number": number}
+        given = {**at_window(name="Anna Smith"), **paper, "birth_day": "1981-08-03"}
+        made = window.post("/patients", json=given)
+        assert made.status_code == 201, made.text
+        path = f"/patients/{made.json()['patient_id']}"
+        assert window.post("/patients/look-up", json=paper).json()["patient_id"] == made.json()["patient_id"]
+        moved = window.patch(path, json={"field": "birth_day", "value": "1981-08-04", "reason": "证件为证"})
+        assert moved.status_code == (422, 200)[order]
+        assert window.patch(path, json={"field": "sex", "value": "female", "reason": "证件为证"}).status_code == 200
 
 
 def test_extra_slots_beyond_the_cap_wait_for_somebody_else(hospital: Hospital) -> None:

@@ -25,7 +25,7 @@ from shouhao.kernel.ids import new_ids
 from shouhao.patients.policy import KIND as BINDING
 from shouhao.patients.standing import PatientUnknown, Standing, standings
 from shouhao.patients.store import binding_of
-from shouhao.store import answers, event_log, policies
+from shouhao.store import answers, batch, event_log, policies
 from shouhao.store.answers import Answer, IdempotencyKeyReused
 from shouhao.store.engine import Database
 
@@ -102,15 +102,16 @@ def book(
         asked = [requests[n] for n in fresh]
         outcomes, sessions = _decide(connection, asked, hold=hold, now_us=now_us)
         made = [_answer(outcome) for outcome in outcomes]
-        answers.keep(
-            connection,
-            [(r.once, answer) for r, answer in zip(asked, made, strict=True) if r.once is not None],
-            now_us=now_us,
-        )
+        granted = [outcome for outcome in outcomes if isinstance(outcome, Granted)]
+        keyed = [(r.once, answer) for r, answer in zip(asked, made, strict=True) if r.once is not None]
         happened = [
             _event(r, outcome, sessions.get(r.session_id), now_us) for r, outcome in zip(asked, outcomes, strict=True)
         ]
-        event_log.append(connection, happened)
+        desk_store.take_slots(connection, granted)
+        with batch.together(connection):
+            desk_store.add_bookings(connection, granted)
+            answers.keep(connection, keyed, now_us=now_us)
+            event_log.append(connection, happened)
         for n, answer in zip(fresh, made, strict=True):
             said[n] = answer
     for n, first in echoes.items():
@@ -168,7 +169,6 @@ def _decide(
         hold=hold,
         now_us=now_us,
     )
-    desk_store.write(connection, [o for o in outcomes if isinstance(o, Granted)])
     return outcomes, dict(seen.sessions)
 
 

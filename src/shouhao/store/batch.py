@@ -68,6 +68,20 @@ def run(connection: Connection, statement: TextClause, values: Mapping[str, Any]
     return count
 
 
+@contextmanager
+def together(connection: Connection) -> Iterator[None]:
+    """Send the statements of the block without waiting for each; what they return and touch is not known in it.
+
+    PostgreSQL then answers once instead of once a statement (its pipeline mode); SQLite runs in this process anyway.
+    """
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    with _wrapped(connection, "statements sent together"), driver.pipeline():
+        yield
+
+
 def _run(connection: Connection, statement: TextClause, values: Mapping[str, Any]) -> tuple[Any, int]:
     sql, order = _worded(statement, connection.dialect.name)
     given: Any = values if order is None else tuple(values[name] for name in order)

@@ -55,8 +55,8 @@ def lock_sessions(connection: Connection, ids: Iterable[str]) -> dict[str, OpenS
     }
 
 
-def write(connection: Connection, granted: Sequence[Granted]) -> None:
-    """Record what was granted.
+def take_slots(connection: Connection, granted: Sequence[Granted]) -> None:
+    """Let the slots' rows name the bookings they are granted to.
 
     Raises:
         SlotMoved: a slot was not free any more; nothing may be committed.
@@ -67,6 +67,10 @@ def write(connection: Connection, granted: Sequence[Granted]) -> None:
     taken = batch.run(connection, _sql(connection.dialect.name).take, {"rows": batch.encode(pairs)})
     if taken != len(granted):
         raise SlotMoved
+
+
+def add_bookings(connection: Connection, granted: Sequence[Granted]) -> None:
+    """Write the bookings down."""
     batch.insert_structs(connection, bookings, [g.booking for g in granted])
 
 

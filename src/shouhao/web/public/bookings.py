@@ -85,7 +85,7 @@ def show_booking(booking_id: Id, member: SignedIn, system: Here) -> Response:
     with system.db.read() as connection:
         placed = lifecycle.find_booking(connection, booking_id)
         booking = placed.booking
-        live = booking.ended_at_us is None
+        live = booking.live
         mine = booking.account_id == member.account_id
         if not mine and not (live and booking.patient_id in _patients(connection, member.account_id)):
             raise BookingUnknown("booking_id")
