@@ -104,8 +104,11 @@ def assemble(settings: Settings, *, clock: Clock | None = None) -> System:
 
 
 def book_desk(settings: Settings, db: Database, clock: Clock) -> BookDesk:
-    """The desk: in a process of its own where the settings say so, otherwise on threads of this one."""
-    if not settings.desk_is_apart():
+    """The desk: in a process of its own where the settings say so, otherwise on threads of this one.
+
+    Another process lives by the machine's clock; one that is moved by hand cannot be shared with it.
+    """
+    if not settings.desk_is_apart() or not isinstance(clock, SystemClock):
         return Desk(BookingDesk(db, clock, settings.holds()).decide, settings.desk())
     order = Order(
         database_url=settings.open_url(),

@@ -175,11 +175,12 @@ def test_a_masked_number_keeps_the_birth_day_to_itself(number: str) -> None:
     assert masked[3:14] == "*" * 11
 
 
-# The samples of the National Immigration Administration (新版外国人永久居留身份证适配性改造要点, 2023, table 1): a man, a woman.
+# A man and a woman: the samples of the National Immigration Administration, table 1 of 新版外国人永久居留身份证
+# 适配性改造要点 (2023).
 PERMANENT_RESIDENCE = ("932682198501010017", "911124198108030024")
 
 
-@pytest.mark.parametrize(("number", "sex"), zip(PERMANENT_RESIDENCE, ("male", "female"), strict=True))
+@pytest.mark.parametrize(("number", "sex"), list(zip(PERMANENT_RESIDENCE, ("male", "female"), strict=True)))
 def test_a_permanent_residence_card_says_its_birth_day_and_not_its_sex(number: str, sex: str) -> None:
     assert read("permanent_residence_card", number).sex is None
     document = read("permanent_residence_card", number, sex=sex)

@@ -257,3 +257,13 @@ def test_an_auditor_sees_that_the_data_is_sound_or_not(hospital: Hospital) -> No
         connection.execute(update(patients).values(verified_by=None))
     found = auditor.get("/invariants").json()
     assert "patients.verified_by_nobody" in [v["code"] for v in found["violations"]]
+
+
+def test_an_account_sees_what_the_window_booked_for_its_patient_as_long_as_it_lives(hospital: Hospital) -> None:
+    member, window = hospital.member(), hospital.staff("window")
+    asked = {"patient_id": hospital.patient_of(member), "session_id": hospital.session}
+    path = f"/bookings/{window.post('/bookings', json=asked).json()['id']}"
+    assert member.get(path).json()["state"] == "held"
+    assert hospital.member("13800138001").get(path).status_code == 404
+    assert window.post(f"{path}/return").status_code == 200
+    assert member.get(path).status_code == 404

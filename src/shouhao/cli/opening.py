@@ -8,12 +8,21 @@ from typing import Any
 
 import structlog
 
+from shouhao.kernel.errors import Refused
 from shouhao.log import configure_log
 from shouhao.settings import Settings, check_start, load_settings
-from shouhao.store.migrate import upgrade
+from shouhao.store.migrate import is_current, upgrade
 from shouhao.wiring import System, assemble
 
 _log = structlog.get_logger()
+
+
+class SchemaNotCurrent(Refused):
+    """The database does not have the schema of this version, and production never changes it by itself."""
+
+    code = "settings.schema_not_current"
+    zh = "数据库结构与本版本不符,请先运行 shouhao db upgrade"
+    en = "The database does not have this version's schema; run shouhao db upgrade first"
 
 
 def read_settings(file: Path | None, **given: Any) -> Settings:
@@ -30,11 +39,17 @@ def read_settings(file: Path | None, **given: Any) -> Settings:
 
 
 def prepare(settings: Settings) -> None:
-    """In embedded mode the data folder and the schema come by themselves; production runs `shouhao db upgrade`."""
+    """In embedded mode the data folder and the schema come by themselves; production runs `shouhao db upgrade`.
+
+    Raises:
+        SchemaNotCurrent: in production, before it was run.
+    """
     if settings.mode == "embedded":
+        os.umask(0o077)  # the folder too is its owner's alone
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        os.umask(0o077)
         upgrade(settings.open_url())
+    elif not is_current(settings.open_url()):
+        raise SchemaNotCurrent
 
 
 @contextmanager

@@ -139,6 +139,7 @@ def issue_code(
             created_at_us=now_us,
             expires_at_us=now_us + settings.life_s * SECOND_US,
         ),
+        until_us=now_us - settings.gap_s * SECOND_US,
     )
     if not stored:
         raise PhoneCodeTooOften("phone", retry_after_s=settings.gap_s)

@@ -77,11 +77,20 @@ def codes_sent_at_us(connection: Connection, phone_hash: str, *, after_us: int) 
     return list(sent.scalars())
 
 
-def replace_phone_code(connection: Connection, code: NewPhoneCode) -> bool:
-    """End this phone's live code and store the new one; False when another request was first."""
+def replace_phone_code(connection: Connection, code: NewPhoneCode, *, until_us: int) -> bool:
+    """End this phone's live code and store the new one; False when another request was first.
+
+    Args:
+        until_us: a live code sent later than that stays. Whoever asks has just looked and seen none; one that is there
+            now is of a request at the same moment.
+    """
     connection.execute(
         update(phone_codes)
-        .where(phone_codes.c.phone_hash == code.phone_hash, phone_codes.c.ended_at_us.is_(None))
+        .where(
+            phone_codes.c.phone_hash == code.phone_hash,
+            phone_codes.c.ended_at_us.is_(None),
+            phone_codes.c.created_at_us <= until_us,
+        )
         .values(ended_at_us=code.created_at_us)
     )
     added = connection.execute(
