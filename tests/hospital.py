@@ -288,9 +288,10 @@ def notice_for(db: Database, booking_id: str, *, now_us: int = NOW_US) -> tuple[
     with db.write() as connection:
         owner = lifecycle.find_booking(connection, booking_id).booking.account_id or ""
         due = pay_flow.begin_payment(
-            connection, booking_id=booking_id, owner=owner, gateway=GATEWAY, hold=HOLD, now_us=now_us
+            connection, booking_id=booking_id, owner=owner, gateway=GATEWAY.name, hold=HOLD, now_us=now_us
         )
-    order = {name: value[0] for name, value in parse_qs(urlsplit(due.pay_url).query).items()}
+    url = GATEWAY.pay_url(payment_id=due.payment_id, amount_cents=due.amount_cents, expires_at_us=due.expires_at_us)
+    order = {name: value[0] for name, value in parse_qs(urlsplit(url).query).items()}
     return GATEWAY.pay(
         payment_id=order["payment_id"],
         amount_cents=int(order["amount_cents"]),

@@ -57,7 +57,7 @@ class SettingsRefused(Refused):
     """The system does not start with these settings."""
 
     code = "settings.refused"
-    zh = "设置有问题,系统不启动:\n{listed_zh}"
+    zh = "设置有问题，系统不启动：\n{listed_zh}"
     en = "The system does not start with these settings:\n{listed_en}"
 
     def __init__(self, problems: list[Problem]) -> None:
@@ -90,24 +90,24 @@ class Settings(BaseSettings):
     # The whole
     mode: Literal["embedded", "production"] = setting(
         "embedded",
-        "embedded:单进程试用,首次运行自动生成密钥;production:正式运行,设置不安全则拒绝启动",
+        "embedded：单进程试用，首次运行自动生成密钥；production：正式运行，设置不安全则拒绝启动",
         "embedded: one process, for trying out, makes its keys on first run; production: refuses unsafe settings",
     )
     data_dir: Path = setting(Path("data"), "数据目录", "Folder of the data")
     database_url: SecretStr | None = setting(
         None,
-        "数据库地址:sqlite:///路径 或 postgresql+psycopg://...;不填则为数据目录中的 SQLite 文件",
+        "数据库地址：sqlite:///路径 或 postgresql+psycopg://...;不填则为数据目录中的 SQLite 文件",
         "Database: sqlite:///PATH or postgresql+psycopg://...; without it, a SQLite file in the data folder",
         secret=True,
     )
     crypto_profile: CryptoProfile = setting(
         "intl",
-        "新数据的加密算法:intl 为 AES-GCM 与 HMAC-SHA-256,sm 为国密 SM4-GCM 与 HMAC-SM3",
+        "新数据的加密算法：intl 为 AES-GCM 与 HMAC-SHA-256,sm 为国密 SM4-GCM 与 HMAC-SM3",
         "What new data is sealed with: intl is AES-GCM and HMAC-SHA-256, sm is SM4-GCM and HMAC-SM3",
     )
     master_key_file: Path | None = setting(
         None,
-        "主密钥文件(32 字节,权限 0600);embedded 模式不填则为数据目录中的 master.key",
+        "主密钥文件（32 字节，权限 0600）;embedded 模式不填则为数据目录中的 master.key",
         "File of the master key (32 bytes, mode 0600); in embedded mode, without it, master.key in the data folder",
     )
     hospital_name_zh: str = setting("示范医院", "医院中文名称", "Name of the hospital in Chinese", min_length=1)
@@ -120,13 +120,13 @@ class Settings(BaseSettings):
     console_port: int = setting(8081, "工作人员控制台端口", "Port of the staff console", ge=1, le=65535)
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)] = setting(
         (),
-        "本院反向代理的网段,以逗号分隔;仅当请求来自其中时,才从请求头取得来访地址,否则以连接地址为准",
+        "本院反向代理的网段，以逗号分隔；仅当请求来自其中时，才从请求头取得来访地址，否则以连接地址为准",
         "Networks of the hospital's own proxies, with commas; only from them is a header believed about the caller's "
         "address",
     )
     proxy_header: Literal["x-forwarded-for", "forwarded"] = setting(
         "x-forwarded-for",
-        "代理写入来访地址的请求头;另一个请求头不读取",
+        "代理写入来访地址的请求头；另一个请求头不读取",
         "The header in which these proxies write the caller's address; the other one is not read",
     )
     max_body_bytes: int = setting(64 * 1024, "请求体上限", "Largest request body", unit="B", ge=1024)
@@ -140,7 +140,7 @@ class Settings(BaseSettings):
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting("INFO", "日志级别", "Least level that is logged")
     log_format: Literal["json", "console"] = setting(
-        "json", "日志格式:json 每行一条,console 便于阅读", "json: one object a line; console: for reading"
+        "json", "日志格式：json 每行一条，console 便于阅读", "json: one object a line; console: for reading"
     )
 
     # Booking
@@ -150,26 +150,28 @@ class Settings(BaseSettings):
     )
     desk_queue_max: int = setting(
         4096,
-        "每条通道最多排队的请求数,超过则请稍后再试",
+        "每条通道最多排队的请求数，超过则请稍后再试",
         "Requests that may wait in one lane; more are asked to retry",
         ge=1,
     )
-    desk_lanes: int = setting(2, "并行事务数(SQLite 恒为 1)", "Transactions under way at once (SQLite: always 1)", ge=1)
+    desk_lanes: int = setting(
+        2, "并行事务数（SQLite 恒为 1）", "Transactions under way at once (SQLite: always 1)", ge=1
+    )
     desk_apart: bool | None = setting(
         None,
-        "预约处理放在单独进程:不填则 PostgreSQL 为是、SQLite 为否",
+        "预约处理放在单独进程：不填则 PostgreSQL 为是、SQLite 为否",
         "Whether the desk runs in a process of its own; without it: yes on PostgreSQL, no on SQLite",
     )
     hold_s: int = setting(900, "待支付号源的保留时间", "How long an unpaid slot is held", unit="s", ge=1)
     hold_cap_s: int = setting(
-        1800, "保留时间的上限,延长也不会超过", "The longest a slot is held, whatever prolongs it", unit="s", ge=1
+        1800, "保留时间的上限，延长也不会超过", "The longest a slot is held, whatever prolongs it", unit="s", ge=1
     )
 
     # Signing in
     sign_in_s: int = setting(1800, "登录有效期", "How long a sign-in lasts", unit="s", ge=60, le=86_400)
     phone_code_sender: str = setting(
         "console",
-        "验证码发送方式:console 打印到终端,仅供试用;或医院自己的实现,写作 包.模块:名称",
+        "验证码发送方式：console 打印到终端，仅供试用；或医院自己的实现，写作 包.模块：名称",
         "What sends codes: console prints them, for trying out; or the hospital's own, as package.module:name",
         pattern=f"^(console|{_ADAPTER})$",
     )
@@ -185,18 +187,21 @@ class Settings(BaseSettings):
     # Identity authority
     identity_authority: Literal["format_only", "http"] = setting(
         "format_only",
-        "实名核验:format_only 仅核对证件格式,不能用于正式运行;http 为权威机构接口",
+        "实名核验：format_only 仅核对证件格式，不能用于正式运行；http 为权威机构接口",
         "Who confirms identities: format_only looks at the form alone and is not for production; http asks one",
     )
     identity_name: str = setting(
-        "authority", "权威机构名称,记入核验来源", "Name of the authority, kept with each check", pattern="^[a-z0-9_-]+$"
+        "authority",
+        "权威机构名称，记入核验来源",
+        "Name of the authority, kept with each check",
+        pattern="^[a-z0-9_-]+$",
     )
     identity_url: str | None = setting(
         None, "权威机构接口地址(https)", "Address of the authority (https)", pattern="^https://"
     )
     identity_client_cert_file: Path | None = setting(None, "双向 TLS 客户端证书", "Client certificate of mutual TLS")
     identity_client_key_file: Path | None = setting(
-        None, "双向 TLS 客户端私钥(权限 0600)", "Client key of mutual TLS (mode 0600)"
+        None, "双向 TLS 客户端私钥（权限 0600）", "Client key of mutual TLS (mode 0600)"
     )
     identity_ca_file: Path | None = setting(None, "权威机构的 CA 证书", "CA certificate of the authority")
     identity_public_key_file: Path | None = setting(
@@ -212,12 +217,12 @@ class Settings(BaseSettings):
     # Payment
     payment_gateway: str = setting(
         "reference",
-        "支付网关:reference 为演示实现,不能用于正式运行;或医院自己的实现,写作 包.模块:名称",
+        "支付网关：reference 为演示实现，不能用于正式运行；或医院自己的实现，写作 包.模块：名称",
         "Payment gateway: reference is for trying out, not for production; or the hospital's own, package.module:name",
         pattern=f"^(reference|{_ADAPTER})$",
     )
     payment_key_file: Path | None = setting(
-        None, "验证支付通知的密钥文件(权限 0600)", "File of the key that payment notices are checked with (mode 0600)"
+        None, "验证支付通知的密钥文件（权限 0600）", "File of the key that payment notices are checked with (mode 0600)"
     )
 
     @classmethod
@@ -391,7 +396,7 @@ def _open_keys(settings: Settings) -> list[Problem]:
         "identity_client_key_file": settings.identity_client_key_file,
         "payment_key_file": settings.payment_key_file,
     }
-    zh, en = "其他用户可以读取,权限须为 0600", "others can read it; its mode must be 0600"
+    zh, en = "其他用户可以读取，权限须为 0600", "others can read it; its mode must be 0600"
     return [
         Problem(setting=name, zh=zh, en=en)
         for name, path in keys.items()
@@ -411,13 +416,13 @@ def _unfit_for_production(settings: Settings) -> list[Problem]:
         ("payment_gateway", "reference"),
     ):
         if getattr(settings, name) == trial:
-            zh, en = f"{trial} 仅供试用,不能用于正式运行", f"{trial} is for trying out, not for production"
+            zh, en = f"{trial} 仅供试用，不能用于正式运行", f"{trial} is for trying out, not for production"
             problems.append(Problem(setting=name, zh=zh, en=en))
     return problems
 
 
 def _missing(name: str) -> Problem:
-    return Problem(setting=name, zh="没有设置,或文件不存在", en="is not set, or there is no such file")
+    return Problem(setting=name, zh="没有设置，或文件不存在", en="is not set, or there is no such file")
 
 
 def _is_sqlite(url: str) -> bool:

@@ -75,7 +75,7 @@ def arrive(db, booking_id, *, caller=KIOSK, now_us=OPENS_US):
 def begin(db, person, booking_id, *, now_us=NOW_US):
     with db.write() as connection:
         return begin_payment(
-            connection, booking_id=booking_id, owner=person.account_id, gateway=GATEWAY, hold=HOLD, now_us=now_us
+            connection, booking_id=booking_id, owner=person.account_id, gateway=GATEWAY.name, hold=HOLD, now_us=now_us
         )
 
 
@@ -474,3 +474,25 @@ def test_money_that_comes_in_the_moment_a_session_closes_is_booked_or_owed_back(
     close_ended_sessions(db, now_us=ENDS_US)
     assert booking_state(db, booking_id) == "no_show"
     assert rows(db, sessions)[0]["state"] == "closed"
+
+
+# Holding without paying
+
+
+def test_holds_that_run_out_again_and_again_bring_a_block_that_lapses(house):
+    set_limits(house, unpaid_holds_counted=3, unpaid_hold_window_days=7, unpaid_hold_block_days=2)
+    person, now_us = add_person(house), NOW_US
+    for _ in range(3):
+        booked(house, person, "S1", now_us=now_us)
+        now_us += HOUR_US
+        assert expire_holds(house, now_us=now_us) == 1
+    assert code(book_now(house, ask(person, "S1"), now_us=now_us)[0]) == "booking.restricted"
+    lapsed_us = now_us + 2 * DAY_US
+    assert code(book_now(house, ask(person, "S1"), now_us=lapsed_us)[0]) == "done"
+
+
+def test_one_hold_that_runs_out_costs_nothing(house):
+    person = add_person(house)
+    booked(house, person, "S1")
+    expire_holds(house, now_us=NOW_US + HOUR_US)
+    assert code(book_now(house, ask(person, "S1"), now_us=NOW_US + HOUR_US)[0]) == "done"

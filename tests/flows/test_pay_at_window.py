@@ -114,7 +114,9 @@ def test_a_booking_without_an_account_is_paid_at_the_window_alone(house):
 
     def begin(owner):
         with house.write() as connection:
-            begin_payment(connection, booking_id=booking_id, owner=owner, gateway=GATEWAY, hold=HOLD, now_us=NOW_US)
+            begin_payment(
+                connection, booking_id=booking_id, owner=owner, gateway=GATEWAY.name, hold=HOLD, now_us=NOW_US
+            )
 
     for owner in (person.account_id, ""):
         refused(house, BookingUnknown, lambda owner=owner: begin(owner))

@@ -35,7 +35,7 @@ class CalendarYearUnknown(Refused):
     """Nobody has said yet which days of that year are holidays."""
 
     code = "booking.calendar_year_unknown"
-    zh = "{year} 年的节假日与调休安排未知,请在节假日表中录入"
+    zh = "{year} 年的节假日与调休安排未知，请在节假日表中录入"
     en = "The holidays and make-up working days of {year} are not known; give them in the calendar table"
 
 

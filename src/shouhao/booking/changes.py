@@ -80,7 +80,9 @@ def decide(planned: PlannedSession, stored: StoredSession) -> Change:
     for name in _SAME_FOREVER:
         if getattr(planned, name) != getattr(stored, name):
             raise InvalidInput(
-                name, zh="与已有排班不同,请作为另一场次导入", en="differs from the stored session; import it as another"
+                name,
+                zh="与已有排班不同，请作为另一场次导入",
+                en="differs from the stored session; import it as another",
             )
     regular = [slot for slot in stored.slots if not slot.extra]
     if stored.state == "planned":
@@ -119,10 +121,10 @@ def _grow(planned: PlannedSession, stored: StoredSession, regular: Sequence[Stor
         if getattr(planned, name) != getattr(stored, name):
             raise InvalidInput(field, zh="放号后不能更改", en="cannot change once the session is released")
     if planned.capacity < len(regular):
-        raise InvalidInput("capacity", zh="放号后只能增加,不能减少", en="can only grow once the session is released")
+        raise InvalidInput("capacity", zh="放号后只能增加，不能减少", en="can only grow once the session is released")
     added = _added(planned, stored, len(regular))
     if added and stored.state != "released":
-        raise InvalidInput("capacity", zh="场次已关闭,不能增加", en="the session is closed and cannot grow")
+        raise InvalidInput("capacity", zh="场次已关闭，不能增加", en="the session is closed and cannot grow")
     return Change(added=added, added_state="free")
 
 

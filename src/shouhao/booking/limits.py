@@ -19,6 +19,7 @@ _HIGHEST = 100_000_000
 _REASONS = {
     "no_show": ("多次爽约", "repeated no-shows"),
     "late_return": ("多次临近就诊退号", "repeated late returns"),
+    "unpaid_hold": ("多次占号不付", "repeatedly holding slots without paying"),
     "cooling": ("退号后的冷静期", "the cooling time after a return"),
 }
 
@@ -36,6 +37,11 @@ class LimitsPolicy:
     late_returns_counted: int = 3  #: this many late returns ...
     late_return_window_days: int = 90  #: ... within this time ...
     late_return_block_days: int = 30  #: ... cost this long; then it lapses
+    unpaid_holds_counted: int = (
+        3  #: holds that ran out unpaid: holding and letting go is how slots are kept from others
+    )
+    unpaid_hold_window_days: int = 7
+    unpaid_hold_block_days: int = 2
     no_shows_counted: int = 3
     no_show_window_days: int = 365
     no_show_block_days: int = 90
@@ -124,6 +130,13 @@ def after_return(
     return penalties
 
 
+def after_unpaid_hold(*, marks: int, policy: LimitsPolicy, now_us: int) -> Penalty:
+    """What letting a hold run out brings: a mark, or a block once there are enough of them."""
+    blocked = policy.unpaid_holds_counted and marks + 1 >= policy.unpaid_holds_counted
+    days = policy.unpaid_hold_block_days if blocked else 0
+    return Penalty(reason="unpaid_hold", department_id=None, ends_at_us=now_us + days * DAY_US)
+
+
 def after_no_show(*, marks: int, policy: LimitsPolicy, now_us: int) -> Penalty:
     """What not coming brings: a mark, or a block once there are enough of them."""
     blocked = policy.no_shows_counted and marks + 1 >= policy.no_shows_counted
@@ -133,7 +146,11 @@ def after_no_show(*, marks: int, policy: LimitsPolicy, now_us: int) -> Penalty:
 
 def marks_since_us(reason: str, *, policy: LimitsPolicy, now_us: int) -> int:
     """From when on earlier marks count."""
-    days = policy.no_show_window_days if reason == "no_show" else policy.late_return_window_days
+    days = {
+        "no_show": policy.no_show_window_days,
+        "late_return": policy.late_return_window_days,
+        "unpaid_hold": policy.unpaid_hold_window_days,
+    }[reason]
     return now_us - days * DAY_US
 
 

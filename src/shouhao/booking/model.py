@@ -196,7 +196,7 @@ class LimitReached(Refused):
     """The person holds as many bookings as the policy allows."""
 
     code = "booking.limit_reached"
-    zh = "已达到预约上限:{scope_zh}最多 {limit} 个"
+    zh = "已达到预约上限：{scope_zh}最多 {limit} 个"
     en = "Booking limit reached: at most {limit} {scope_en}"
 
 
@@ -212,7 +212,7 @@ class BindingTooNew(Refused):
     """A new binding may not book a hot session yet."""
 
     code = "booking.binding_too_new"
-    zh = "该就诊人绑定时间过短,{until} 后方可预约热门号源"
+    zh = "该就诊人绑定时间过短，{until} 后方可预约热门号源"
     en = "This patient was bound too recently; hot sessions can be booked after {until}"
 
 
@@ -236,7 +236,7 @@ class HoldExpired(Refused):
     """The time to pay is over."""
 
     code = "booking.hold_expired"
-    zh = "支付时限已过,号源已释放"
+    zh = "支付时限已过，号源已释放"
     en = "The time to pay is over and the slot was let go"
 
 
@@ -244,5 +244,5 @@ class TooLateToReturn(Refused):
     """The session has begun."""
 
     code = "booking.too_late_to_return"
-    zh = "就诊时段已开始,不能退号"
+    zh = "就诊时段已开始，不能退号"
     en = "The time segment has begun; the slot can no longer be returned"

@@ -202,7 +202,7 @@ def check_name(field_name: str, value: str, *, required: bool = True) -> str:
         raise InvalidInput(field_name, zh="不能为空", en="must not be empty")
     if len(value) > MAX_NAME_LENGTH or any(unicodedata.category(c) in {"Cc", "Cf", "Co", "Cs"} for c in value):
         raise InvalidInput(
-            field_name, zh="最多 80 个字符,不含控制字符", en="at most 80 characters, none of them control characters"
+            field_name, zh="最多 80 个字符，不含控制字符", en="at most 80 characters, none of them control characters"
         )
     return value
 

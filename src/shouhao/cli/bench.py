@@ -19,7 +19,7 @@ def bench(
     ] = None,
     runs: Annotated[int, typer.Option("--runs", help="每项次数 Runs of each figure", min=1, max=20)] = 3,
 ) -> None:
-    """测量性能,每个数字旁边都有同机同时测得的下限。 Measure; each figure beside a floor of the same run."""
+    """测量性能，每个数字旁边都有同机同时测得的下限。 Measure; each figure beside a floor of the same run."""
     if not (_FOLDER / "harness.py").is_file():
         typer.echo("bench/ 只随源码提供。 The benches come with a checkout only.", err=True)
         raise typer.Exit(3)

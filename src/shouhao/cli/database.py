@@ -12,7 +12,7 @@ from shouhao.store.invariants import check as check_invariants
 from shouhao.store.migrate import upgrade as upgrade_schema
 from shouhao.wiring import INVARIANTS
 
-app = typer.Typer(help="数据库:迁移与不变式核对。 Migrations, and the invariants of the data.", no_args_is_help=True)
+app = typer.Typer(help="数据库：迁移与不变式核对。 Migrations, and the invariants of the data.", no_args_is_help=True)
 
 
 @app.command()
@@ -30,7 +30,7 @@ def upgrade(context: typer.Context) -> None:
 def check(
     context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="JSON 输出 JSON output")] = False
 ) -> None:
-    """核对全部不变式;有违反则退出码为 1。 Check every invariant; exit 1 on a hit."""
+    """核对全部不变式；有违反则退出码为 1。 Check every invariant; exit 1 on a hit."""
     with opened(read_settings(context.obj)) as system, system.db.read() as connection:
         violations = check_invariants(connection, INVARIANTS)
     if as_json:
@@ -53,7 +53,7 @@ def import_schedule(
     file: Annotated[Path, typer.Argument(help="CSV 或 FHIR JSON/NDJSON", exists=True, dir_okay=False)],
     as_json: Annotated[bool, typer.Option("--json", help="JSON 输出 JSON output")] = False,
 ) -> None:
-    """导入排班与号源(可重复导入)。 Import sessions and slots; importing twice changes nothing."""
+    """导入排班与号源（可重复导入）。 Import sessions and slots; importing twice changes nothing."""
     from shouhao.cli.importing import import_file  # noqa: PLC0415 - FHIR models take a second to import
 
     with opened(read_settings(context.obj)) as system:

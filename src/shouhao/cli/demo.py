@@ -26,7 +26,7 @@ def demo(
         int, typer.Option("--patients", help="抢号的患者数 Patients in the rush", min=20, max=20_000)
     ] = 4000,
 ) -> None:
-    """示范医院的一个放号早晨,并写出报告。 A seeded hospital, a real morning, report.html and report.json."""
+    """示范医院的一个放号早晨，并写出报告。 A seeded hospital, a real morning, report.html and report.json."""
     console = Console()
     out.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
@@ -88,7 +88,7 @@ def _linger(console: Console, server: RunningServer) -> None:
     for line in server.said:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     try:
-        console.print("服务器继续运行,按 Ctrl-C 结束。 The server goes on until Ctrl-C.")
+        console.print("服务器继续运行，按 Ctrl-C 结束。 The server goes on until Ctrl-C.")
         server.wait()
     except KeyboardInterrupt:
         console.print("结束 Ending")

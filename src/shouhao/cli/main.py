@@ -11,7 +11,7 @@ from shouhao.kernel.errors import Refused, Unavailable
 
 app = typer.Typer(
     name="shouhao",
-    help="守号:让号源回到患者手中。 Keeps a hospital's appointment slots out of scalpers' hands.",
+    help="守号：让号源回到患者手中。 Keeps a hospital's appointment slots out of scalpers' hands.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -32,7 +32,7 @@ app.add_typer(staff.operators, name="staff")
 def settings_file(
     context: typer.Context,
     settings: Annotated[
-        Path | None, typer.Option("--settings", help="设置文件(TOML 或 KEY=VALUE) Settings file", dir_okay=False)
+        Path | None, typer.Option("--settings", help="设置文件（TOML 或 KEY=VALUE） Settings file", dir_okay=False)
     ] = None,
 ) -> None:
     """Remember where the settings come from."""
@@ -47,7 +47,7 @@ def main() -> int:
         typer.echo(f"{refusal.says('zh')}\n{refusal.says('en')}", err=True)
         return 1
     except Unavailable as error:
-        typer.echo(f"依赖不可用:{error.what}\nUnavailable: {error.what}", err=True)
+        typer.echo(f"依赖不可用：{error.what}\nUnavailable: {error.what}", err=True)
         return 3
     except ModuleNotFoundError as error:
         typer.echo(f"缺少依赖 / missing dependency: {error.name}", err=True)

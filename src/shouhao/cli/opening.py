@@ -21,7 +21,7 @@ class SchemaNotCurrent(Refused):
     """The database does not have the schema of this version, and production never changes it by itself."""
 
     code = "settings.schema_not_current"
-    zh = "数据库结构与本版本不符,请先运行 shouhao db upgrade"
+    zh = "数据库结构与本版本不符，请先运行 shouhao db upgrade"
     en = "The database does not have this version's schema; run shouhao db upgrade first"
 
 

@@ -29,7 +29,7 @@ def up(
     console_port: Annotated[int | None, _CONSOLE_PORT] = None,
     data: Annotated[Path | None, typer.Option("--data", help="数据目录 Data folder", file_okay=False)] = None,
 ) -> None:
-    """一个进程运行全部(试用)。 Everything in one process on embedded defaults; prints its addresses."""
+    """一个进程运行全部（试用）。 Everything in one process on embedded defaults; prints its addresses."""
     settings = read_settings(context.obj, public_port=port, console_port=console_port, data_dir=data)
     with opened(settings) as system:
         _introduce(system)
@@ -41,7 +41,7 @@ def serve(
     role: Annotated[Role, typer.Argument(help="public, console, worker")],
     port: Annotated[int | None, typer.Option("--port", help="端口 Port", min=1, max=65535)] = None,
 ) -> None:
-    """运行一个角色(正式环境)。 One role a process, for production."""
+    """运行一个角色（正式环境）。 One role a process, for production."""
     given = {f"{role.value}_port": port} if role is not Role.worker else {}
     settings = read_settings(context.obj, **given)
     with opened(settings) as system:

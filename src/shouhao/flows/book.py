@@ -40,7 +40,7 @@ class SignedOut(Refused):
     """The sign-in was ended."""
 
     code = "gate.signed_out"
-    zh = "登录已失效,请重新登录"
+    zh = "登录已失效，请重新登录"
     en = "Signed out, please sign in again"
 
 

@@ -152,7 +152,7 @@ def _change(
         return columns, {"field": field, "old_sealed": patient.phone_sealed, "new_sealed": sealed}
     kind = patient.document_kind
     if says_sex(kind) if field == SEX else says_birth_day(kind, patient.document_masked):
-        raise InvalidInput(field, zh="由证件号码决定,不能修改", en="is said by the document's number")
+        raise InvalidInput(field, zh="由证件号码决定，不能修改", en="is said by the document's number")
     old = patient.birth_day.isoformat() if field == BIRTH_DAY else patient.sex or ""
     new = _birth_day(value, now_us) if field == BIRTH_DAY else _sex(value)
     return {field: new}, {

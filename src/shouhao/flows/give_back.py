@@ -97,6 +97,7 @@ def expire_holds(db: Database, *, now_us: int, limit: int = 500) -> int:
             if (placed.booking.hold_expires_at_us or 0) <= now_us  # begun payments were given longer meanwhile
         ]
         let_go(connection, expired, to_state="free", now_us=now_us)
+        _mark_unpaid(connection, [placed.booking for placed in expired], now_us=now_us)
         return len(expired)
 
 
@@ -110,6 +111,17 @@ def let_go(connection: Connection, unpaid: Sequence[lifecycle.Placed], *, to_sta
     lifecycle.free_slots(connection, ids, to_state=to_state)
     lifecycle.set_state(connection, ids, "expired", ended_at_us=now_us)
     event_log.append(connection, _expired(unpaid, now_us))
+
+
+def _mark_unpaid(connection: Connection, expired: Sequence[Booking], *, now_us: int) -> None:
+    """Holding and letting go again and again keeps slots from others, so it is counted; staff's holds are not."""
+    policy = limits_in_force(connection, now_us=now_us)
+    since_us = limits.marks_since_us("unpaid_hold", policy=policy, now_us=now_us)
+    for booking in expired:
+        if booking.account_id is not None:
+            marks = lifecycle.count_marks(connection, booking.patient_id, "unpaid_hold", since_us=since_us)
+            penalty = limits.after_unpaid_hold(marks=marks, policy=policy, now_us=now_us)
+            lifecycle.restrict(connection, booking.patient_id, [penalty], booking_id=booking.id, now_us=now_us)
 
 
 def _penalise(connection: Connection, booking: Booking, *, now_us: int) -> None:

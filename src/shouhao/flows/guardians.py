@@ -61,7 +61,7 @@ def check_is_child(field: str, patient: Patient, *, today: date, policy: Binding
     if not is_child(patient.birth_day, today=today, policy=policy):
         raise InvalidInput(
             field,
-            zh=f"已满 {policy.guardian_required_under_years} 周岁,不需要监护人",
+            zh=f"已满 {policy.guardian_required_under_years} 周岁，不需要监护人",
             en=f"is {policy.guardian_required_under_years} or older and needs no guardian",
         )
 

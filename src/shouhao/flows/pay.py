@@ -42,16 +42,18 @@ class PaymentDue:
     booking_id: str
     amount_cents: int
     expires_at_us: int
-    pay_url: str
 
 
 def begin_payment(
-    connection: Connection, *, booking_id: str, owner: str, gateway: PaymentGateway, hold: HoldTimes, now_us: int
+    connection: Connection, *, booking_id: str, owner: str, gateway: str, hold: HoldTimes, now_us: int
 ) -> PaymentDue:
     """Open the payment of a held slot and let it wait a little longer, never past the cap.
 
+    Where to pay is asked of the gateway afterwards, outside the unit of work (`PaymentGateway.pay_url`).
+
     Args:
         owner: the account that asks.
+        gateway: name of the gateway that will take the money.
     Raises:
         BookingUnknown: no such booking of this account.
         WrongState: it is not waiting for money.
@@ -63,14 +65,12 @@ def begin_payment(
     until_us = min(max(expires_at_us, now_us + _PAYING_S * SECOND_US), cap_us)
     if until_us > expires_at_us:
         lifecycle.extend_hold(connection, booking_id, until_us=until_us)
-    payment = payments.open_payment(connection, booking=booking, gateway=gateway.name, now_us=now_us)
-    url = gateway.pay_url(payment_id=payment.id, amount_cents=payment.amount_cents, expires_at_us=until_us)
+    payment = payments.open_payment(connection, booking=booking, gateway=gateway, now_us=now_us)
     return PaymentDue(
         payment_id=payment.id,
         booking_id=booking_id,
         amount_cents=payment.amount_cents,
         expires_at_us=until_us,
-        pay_url=url,
     )
 
 

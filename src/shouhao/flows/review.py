@@ -25,7 +25,7 @@ class ReviewAlreadyDecided(Refused):
     """Somebody decided this one; the photo is gone."""
 
     code: ClassVar[str] = "patients.review_already_decided"
-    zh: ClassVar[str] = "该审核已有结论,照片已删除"
+    zh: ClassVar[str] = "该审核已有结论，照片已删除"
     en: ClassVar[str] = "This review has been decided and its photo is gone"
 
 

@@ -76,7 +76,7 @@ class PhoneCodeTooOften(Refused):
     """This phone was sent a code too recently or too often."""
 
     code = "gate.phone_code_too_often"
-    zh = "验证码发送过于频繁,请在 {retry_after_s} 秒后再试"
+    zh = "验证码发送过于频繁，请在 {retry_after_s} 秒后再试"
     en = "Codes were asked for too often; try again in {retry_after_s} seconds"
 
 
@@ -92,7 +92,7 @@ class SignInRefused(Refused):
     """The sign-in is malformed, forged, expired or ended; these are not told apart."""
 
     code = "gate.sign_in_refused"
-    zh = "登录已失效,请重新登录"
+    zh = "登录已失效，请重新登录"
     en = "The sign-in is no longer valid; please sign in again"
 
 
@@ -110,7 +110,7 @@ def check_channel_name(name: str) -> str:
     known = ", ".join(CHANNEL_NAMES)
     raise InvalidInput(
         "channel",
-        zh=f"只能是 {known} 或 platform:名称(小写字母、数字、- 和 _,最多 32 个)",
+        zh=f"只能是 {known} 或 platform：名称（小写字母、数字、- 和 _,最多 32 个）",
         en=f"must be one of {known}, or platform:NAME (a-z, 0-9, - and _, at most 32)",
     )
 

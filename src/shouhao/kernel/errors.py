@@ -40,7 +40,7 @@ class InvalidInput(Refused):
     """A field does not keep its rule."""
 
     code = "invalid"
-    zh = "{field} 不符合规则:{rule_zh}"
+    zh = "{field} 不符合规则：{rule_zh}"
     en = "{field} breaks the rule: {rule_en}"
 
     def __init__(self, field: str, *, zh: str, en: str) -> None:
@@ -49,7 +49,7 @@ class InvalidInput(Refused):
     def says(self, language: str) -> str:
         """The reason in `zh` or `en`, naming the field."""
         rule = self.data["rule_en"] if language == "en" else self.data["rule_zh"]
-        colon = ": " if language == "en" else ":"
+        colon = ": " if language == "en" else "："
         return f"{self.field}{colon}{rule}"
 
 
@@ -57,7 +57,7 @@ class NotFound(Refused):
     """There is no such thing, or it is not this caller's to see; the two are not told apart."""
 
     code = "not_found"
-    zh = "没有找到:{what}"
+    zh = "没有找到：{what}"
     en = "Not found: {what}"
 
     def __init__(self, what: str, field: str | None = None) -> None:
@@ -72,7 +72,7 @@ class Unavailable(Exception):  # noqa: N818 - as above
     """
 
     code: ClassVar[str] = "unavailable"
-    zh: ClassVar[str] = "系统繁忙,请稍后再试"
+    zh: ClassVar[str] = "系统繁忙，请稍后再试"
     en: ClassVar[str] = "Busy, please try again shortly"
 
     def __init__(self, what: str, *, retry_after_s: float = 1.0) -> None:

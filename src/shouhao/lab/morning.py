@@ -48,7 +48,7 @@ class FolderInUse(Refused):
     """The data folder was not made by a demo, so it is not replaced."""
 
     code = "demo.folder_in_use"
-    zh = "{folder} 不是演示生成的数据目录,不会被覆盖;请用 --out 另选目录"
+    zh = "{folder} 不是演示生成的数据目录，不会被覆盖；请用 --out 另选目录"
     en = "{folder} was not made by a demo and is not replaced; choose another with --out"
 
 
@@ -153,7 +153,7 @@ def _server_settings(data: Path, settings: MorningSettings, ports: tuple[int, in
 
 
 def _seed(system: System, settings: MorningSettings, tell: Tell) -> Seeded:
-    tell("建立示范医院:科室、医生、两周排班", "Seeding departments, doctors and two weeks of sessions")
+    tell("建立示范医院：科室、医生、两周排班", "Seeding departments, doctors and two weeks of sessions")
     started = time.monotonic()
     imported = seeding.seed_schedule(system, seed=settings.seed)
     channel_keys = seeding.seed_channels(system)

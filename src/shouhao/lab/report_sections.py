@@ -17,7 +17,7 @@ def heading(report: Mapping[str, Any]) -> Markup:
     checks = [*report["invariants"], *report["answers"]]
     broken = sum(not c["holds"] for c in checks)
     if report["ok"]:
-        zh = f"全部 {len(checks)} 项核对通过:没有丢失的答复,没有一号两约"
+        zh = f"全部 {len(checks)} 项核对通过：没有丢失的答复，没有一号两约"
         en = f"All {len(checks)} checks hold: no answer was lost, no slot was given twice"
     else:
         zh = f"有 {broken} 项核对未通过" if broken else "新患者的流程没有走完"
@@ -46,8 +46,8 @@ def tiles(report: Mapping[str, Any]) -> Markup:
     people = f"{report['seeded']['patients']:,}"
     shown = (
         (people, "", "位患者抢号", "patients in the rush"),
-        (f"{slots:,}", "", f"个号,{len(report['sold'])} 个排班", f"slots in {len(report['sold'])} sessions"),
-        (middle, "秒 s", "约满所需时间(中位数)", "to sell out, median"),
+        (f"{slots:,}", "", f"个号，{len(report['sold'])} 个排班", f"slots in {len(report['sold'])} sessions"),
+        (middle, "秒 s", "约满所需时间（中位数）", "to sell out, median"),
         (
             f"{report['throughput']['peak_per_s']:,}",
             "次/秒 /s",
@@ -87,7 +87,7 @@ def walk(report: Mapping[str, Any]) -> Markup:
     return _section(
         "一位新患者的全程",
         "One new patient, all the way",
-        "从手机验证码到付款,全部经由公开的 HTTP 接口;验证码读自服务器的终端输出。",
+        "从手机验证码到付款，全部经由公开的 HTTP 接口；验证码读自服务器的终端输出。",
         "From the code by phone to the payment, over the public HTTP interface; the code is read from the "
         "server's terminal.",
         table(heads, rows, numbers={4}, class_="steps"),
@@ -101,7 +101,7 @@ def rush(report: Mapping[str, Any]) -> Markup:
     zh = f"{report['seeded']['patients']:,} 位患者中有 {got:,} 位约到号"
     en = f"{got:,} of {report['seeded']['patients']:,} patients got a slot"
     if wait["count"]:
-        zh += f";从到达(或放号)到知道结果,中位数 {wait['p50']:.2f} 秒,99% 的人在 {wait['p99']:.2f} 秒内。"
+        zh += f";从到达（或放号）到知道结果，中位数 {wait['p50']:.2f} 秒，99% 的人在 {wait['p99']:.2f} 秒内。"
         en += (
             f"; from arriving (or the release) to knowing: median {wait['p50']:.2f} s, "
             f"99% within {wait['p99']:.2f} s, waiting for a free connection included."
@@ -119,7 +119,7 @@ def rush(report: Mapping[str, Any]) -> Markup:
         "figure",
         element(
             "figcaption",
-            both("每秒答复数(虚线为放号时刻)", "Answers a second (dashed: the release)"),
+            both("每秒答复数（虚线为放号时刻）", "Answers a second (dashed: the release)"),
             _keys(("granted", "约到 booked"), ("refused", "拒绝 refused")),
         ),
         raw(answers_over_time(report["throughput"])),
@@ -156,9 +156,9 @@ def slots(report: Mapping[str, Any]) -> Markup:
     return _section(
         "号去了哪里",
         "Where the slots went",
-        f"退掉的号和超时未付的号立即可以再约,因此约出数可能大于号数。"
-        f"未付款的号保留 {report['settings']['hold_s']} 秒后释放;"
-        f"之后 {late} 位没约到的患者回来再试,{report['latecomers_who_got_one']} 位约到。",
+        f"退掉的号和超时未付的号立即可以再约，因此约出数可能大于号数。"
+        f"未付款的号保留 {report['settings']['hold_s']} 秒后释放；"
+        f"之后 {late} 位没约到的患者回来再试，{report['latecomers_who_got_one']} 位约到。",
         f"Returned and unpaid slots can be booked again at once, so more may be given than there are. Unpaid slots "
         f"were let go after {report['settings']['hold_s']} s; then {late} who had got nothing came back, "
         f"{report['latecomers_who_got_one']} of them got one.",
@@ -193,7 +193,7 @@ def refusals(report: Mapping[str, Any]) -> Markup:
     return _section(
         "拒绝及原因",
         "Refusals by reason",
-        "每个拒绝都说明原因,中英文皆有。",
+        "每个拒绝都说明原因，中英文皆有。",
         "Each refusal says why, in Chinese and English.",
         element("p", _keys(("granted", "患者 patients"), ("hot", "抢号团伙 gang"))),
         element("ul", *items, class_="bars"),
@@ -219,14 +219,14 @@ def latency(report: Mapping[str, Any]) -> Markup:
     return _section(
         "延迟",
         "Latency",
-        "从发出请求到收到完整答复,单位毫秒;答复都在写入磁盘之后才发出。",
+        "从发出请求到收到完整答复，单位毫秒；答复都在写入磁盘之后才发出。",
         "From sending a request to having its whole answer, in ms; an answer leaves after the write is on disk.",
         table(heads, rows, numbers={1, 2, 3, 4, 5}, class_="latency"),
         element("div", *bars, class_="columns", role="img", aria_label="histogram"),
         element("div", *labels, class_="edges"),
         element(
             "p",
-            both("预约请求数,按延迟上限(毫秒)分组", "Booking requests by upper edge of latency, ms"),
+            both("预约请求数，按延迟上限（毫秒）分组", "Booking requests by upper edge of latency, ms"),
             class_="when",
         ),
     )
@@ -249,8 +249,8 @@ def gang(report: Mapping[str, Any]) -> Markup:
     return _section(
         "抢号团伙",
         "The gang",
-        f"{g['accounts']} 个账号只代表 {g['persons']} 个人,用脚本不停发请求。限额按人(证件)计算,不按账号计算,"
-        "多开账号、加快频率都换不来更多的号。但先到先得时,脚本仍比人快:这正是抽签与候补要解决的。",
+        f"{g['accounts']} 个账号只代表 {g['persons']} 个人，用脚本不停发请求。限额按人（证件）计算，不按账号计算，"
+        "多开账号、加快频率都换不来更多的号。但先到先得时，脚本仍比人快：这正是抽签与候补要解决的。",
         f"{g['accounts']} accounts act for only {g['persons']} persons and ask as fast as they are answered. Limits "
         "are counted by person (document), not by account, so more accounts or more speed bring no more slots. While "
         "the first come are served first a script is still faster than a person: that is what a draw and a waitlist "
@@ -264,7 +264,7 @@ def checks(report: Mapping[str, Any]) -> Markup:
     return _section(
         "逐项核对",
         "Checked, one by one",
-        "先用每个客户端实际收到的答复核对数据库,再逐条检查数据不变式。",
+        "先用每个客户端实际收到的答复核对数据库，再逐条检查数据不变式。",
         "First what each client really heard against the database, then the invariants of the data.",
         element("ul", *map(_check, report["answers"]), class_="checks"),
         element("h2", both("数据不变式", "Invariants of the data"), style="margin-top:20px"),
@@ -294,7 +294,7 @@ def honesty(report: Mapping[str, Any]) -> Markup:
     }
     notes = [said("li", zh.format(**values), en.format(**values)) for zh, en in NOTES]
     return _section(
-        "哪些是真的,哪些不是", "What is real and what is not", "", "", element("ul", *notes, class_="notes")
+        "哪些是真的，哪些不是", "What is real and what is not", "", "", element("ul", *notes, class_="notes")
     )
 
 
@@ -309,7 +309,7 @@ def machine(report: Mapping[str, Any]) -> Markup:
     return _section(
         "机器",
         "The machine",
-        "数字只在这台机器上成立;客户端与服务器共用它。",
+        "数字只在这台机器上成立；客户端与服务器共用它。",
         "The figures hold for this machine, which clients and server share.",
         element("dl", *map(raw, pairs), raw(took)),
     )

@@ -5,14 +5,14 @@ REASONS: dict[str, tuple[str, str]] = {
     "booking.sold_out": ("号源已约满", "sold out"),
     "booking.already_booked": ("本人在该排班已有预约", "this person already has a slot of the session"),
     "booking.limit_reached": ("已达个人预约上限", "this person's limit is reached"),
-    "booking.binding_too_new": ("绑定时间过短,不能约热门号", "bound too recently for a hot session"),
-    "booking.restricted": ("在限制期内(退号冷静、爽约等)", "restricted for a while (after a return, no-shows)"),
+    "booking.binding_too_new": ("绑定时间过短，不能约热门号", "bound too recently for a hot session"),
+    "booking.restricted": ("在限制期内（退号冷静、爽约等）", "restricted for a while (after a return, no-shows)"),
     "booking.slot_taken": ("指定的号已被约走", "the slot asked for is taken"),
     "booking.session_closed": ("该排班已停止预约", "the session takes no more bookings"),
     "booking.hold_expired": ("支付时限已过", "the time to pay is over"),
     "booking.wrong_state": ("当前状态不能进行此操作", "not possible in the booking's state"),
-    "booking.busy": ("排队已满,请稍后再试", "the queue is full, try again"),
-    "unavailable": ("系统繁忙,请稍后再试", "busy, try again"),
+    "booking.busy": ("排队已满，请稍后再试", "the queue is full, try again"),
+    "unavailable": ("系统繁忙，请稍后再试", "busy, try again"),
 }
 
 HALVES: dict[str, tuple[str, str]] = {
@@ -34,7 +34,7 @@ DEEDS: dict[str, tuple[str, str]] = {
 NOTES: tuple[tuple[str, str], ...] = (
     (
         (
-            "真的:服务器就是正式程序,独立进程,内置默认设置(SQLite 写入磁盘后才答复);"
+            "真的：服务器就是正式程序，独立进程，内置默认设置（SQLite 写入磁盘后才答复）；"
             "{requests} 个 HTTP 请求({deeds}),放号由后台任务按时执行。"
         ),
         (
@@ -44,8 +44,8 @@ NOTES: tuple[tuple[str, str], ...] = (
     ),
     (
         (
-            "不是真的:所有姓名、证件号、手机号、医生和排班均由种子随机生成"
-            "({departments} 个科室,{doctors} 位医生,{sessions} 个排班,{slots} 个号);没有真实患者。"
+            "不是真的：所有姓名、证件号、手机号、医生和排班均由种子随机生成"
+            "({departments} 个科室，{doctors} 位医生，{sessions} 个排班，{slots} 个号);没有真实患者。"
         ),
         (
             "Not real: every name, ID number, phone, doctor and session is made up from a seed ({departments} "
@@ -54,8 +54,8 @@ NOTES: tuple[tuple[str, str], ...] = (
     ),
     (
         (
-            "预先写入:{patients} 位患者通过与接口相同的登记与核验流程直接写入数据库({people_s} 秒),"
-            "绑定日期回填 30 天,否则不能约热门号。实名核验只核对证件格式。"
+            "预先写入：{patients} 位患者通过与接口相同的登记与核验流程直接写入数据库（{people_s} 秒），"
+            "绑定日期回填 30 天，否则不能约热门号。实名核验只核对证件格式。"
         ),
         (
             "Seeded: {patients} patients went into the database through the same registering and verifying flows as "
@@ -64,14 +64,14 @@ NOTES: tuple[tuple[str, str], ...] = (
         ),
     ),
     (
-        ("登录凭证由演示程序用系统自己的密钥签发,没有发送 {patients} 条验证码;只有上面那位新患者走了验证码登录。"),
+        ("登录凭证由演示程序用系统自己的密钥签发，没有发送 {patients} 条验证码；只有上面那位新患者走了验证码登录。"),
         (
             "Sign-ins were issued by the demo with the system's own key instead of {patients} codes by phone; only "
             "the new patient above signed in with a code."
         ),
     ),
     (
-        ("付款使用演示网关,不涉及真实资金;未付款号的保留时间缩短为 {hold_s} 秒(正式默认 900 秒)。"),
+        ("付款使用演示网关，不涉及真实资金；未付款号的保留时间缩短为 {hold_s} 秒（正式默认 900 秒）。"),
         (
             "Payment is the reference gateway's, no money moves; unpaid slots are held for {hold_s} s (in life, by "
             "default, 900 s)."
@@ -79,9 +79,9 @@ NOTES: tuple[tuple[str, str], ...] = (
     ),
     (
         (
-            "每位患者一条自己的 TCP 连接,普通患者同时最多打开 {places} 条(实际最多 {most_open} 条),"
-            "团伙另有 {gang_connections} 条;没有空位的患者在客户端一侧等待,"
-            "这段等待计入患者等待时间,不计入服务器延迟。"
+            "每位患者一条自己的 TCP 连接，普通患者同时最多打开 {places} 条（实际最多 {most_open} 条），"
+            "团伙另有 {gang_connections} 条；没有空位的患者在客户端一侧等待，"
+            "这段等待计入患者等待时间，不计入服务器延迟。"
         ),
         (
             "Each patient has a TCP connection of their own; at most {places} are open at once (in fact {most_open}), "
@@ -91,8 +91,8 @@ NOTES: tuple[tuple[str, str], ...] = (
     ),
     (
         (
-            "{hung_up} 位患者在收到答复前断线,再用同一幂等键询问;"
-            "遇到“繁忙”{busy} 次、连接中断 {line_broken} 次,均重试到得到明确答复。"
+            "{hung_up} 位患者在收到答复前断线，再用同一幂等键询问；"
+            "遇到“繁忙”{busy} 次、连接中断 {line_broken} 次，均重试到得到明确答复。"
         ),
         (
             "{hung_up} patients hung up before the answer and asked again with the same key. “Busy” was heard "

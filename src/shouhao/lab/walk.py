@@ -129,15 +129,20 @@ class Walk:
         targets, path = self._targets, "/api/v1/bookings"
         wish = {"patient_id": patient_id, "session_id": targets.hot_session_id}
         await self._step(
-            "刚绑定就约热门号:按规则拒绝", "A hot session at once: refused by rule", "POST", path, wish, wants=_CONFLICT
+            "刚绑定就约热门号：按规则拒绝",
+            "A hot session at once: refused by rule",
+            "POST",
+            path,
+            wish,
+            wants=_CONFLICT,
         )
         wish = {"patient_id": patient_id, "session_id": targets.open_session_id}
-        booked = await self._step("预约,号源保留待支付", "Book; the slot is held", "POST", path, wish, wants=_CREATED)
+        booked = await self._step("预约，号源保留待支付", "Book; the slot is held", "POST", path, wish, wants=_CREATED)
         booking_id = str(booked.json()["id"])
         self.booking_ids.append(booking_id)
         self._keys -= 1  # the same key again
         again = await self._step(
-            "同一请求重发,得到同一答复", "The same request again: the same answer", "POST", path, wish, wants=_CREATED
+            "同一请求重发，得到同一答复", "The same request again: the same answer", "POST", path, wish, wants=_CREATED
         )
         if again.body != booked.body:
             raise StepFailed
@@ -151,7 +156,7 @@ class Walk:
         )
         address = urlsplit(str(due.json()["pay_url"]))
         await self._step(
-            "在演示支付网关付款(不涉及真实资金)",
+            "在演示支付网关付款（不涉及真实资金）",
             "Pay at the reference gateway (no money moves)",
             "POST",
             f"{address.path}?{address.query}",

@@ -185,17 +185,17 @@ def _resident_id(number: str, today: date) -> _Said:
     if len(number) == _OLD_RESIDENT_LENGTH and number.isdigit():
         raise InvalidInput(
             NUMBER,
-            zh="15 位身份证号已于 2013 年停用,请填写 18 位号码",
+            zh="15 位身份证号已于 2013 年停用，请填写 18 位号码",
             en="15-digit numbers ended in 2013; give the 18-digit number",
         )
     if len(number) != _RESIDENT_LENGTH:
         raise InvalidInput(NUMBER, zh="身份证号应为 18 位", en="a resident ID number has 18 characters")
     if not number[:-1].isdigit() or not (number[-1].isdigit() or number[-1] == "X"):
-        raise InvalidInput(NUMBER, zh="身份证号前 17 位应为数字,末位为数字或 X", en="17 digits, then a digit or X")
+        raise InvalidInput(NUMBER, zh="身份证号前 17 位应为数字，末位为数字或 X", en="17 digits, then a digit or X")
     if number[0] == _FOREIGNER:
         raise InvalidInput(
             NUMBER,
-            zh="这是外国人永久居留身份证号,请选择证件类型 permanent_residence_card",
+            zh="这是外国人永久居留身份证号，请选择证件类型 permanent_residence_card",
             en="this is a permanent residence card's number; choose permanent_residence_card",
         )
     if number[:6] not in _PERMIT_AREAS | _NEWER_AREAS and not _is_area(number[:6]):
@@ -213,7 +213,7 @@ def _checked_birth_day(number: str, today: date) -> date:
     check_birth_day(NUMBER, born, today=today)
     if ric.calc_check_digit(number) != number[-1]:
         raise InvalidInput(
-            NUMBER, zh="校验位不符,请检查号码是否有误", en="the check digit does not fit; a digit is wrong"
+            NUMBER, zh="校验位不符，请检查号码是否有误", en="the check digit does not fit; a digit is wrong"
         )
     return born
 
@@ -253,7 +253,7 @@ def _permanent_residence_card(number: str, today: date) -> _Said:
     if not re.fullmatch(_FOREIGNER + r"\d{16}[\dX]", number):
         raise InvalidInput(
             NUMBER,
-            zh="应为 9 开头的 18 位号码,或旧版的 3 个字母加 12 位数字",
+            zh="应为 9 开头的 18 位号码，或旧版的 3 个字母加 12 位数字",
             en="must be 18 characters that begin with 9, or 3 letters and 12 digits on an older card",
         )
     return _Said(kind="permanent_residence_card", number=number, birth_day=_checked_birth_day(number, today))
@@ -263,12 +263,12 @@ def _household_register(number: str, _today: date) -> _Said:
     if re.fullmatch(r"\d{17}[\dX]", number):
         # The page prints the child's resident ID number too; taken as another kind it would make a second patient.
         raise InvalidInput(
-            NUMBER, zh="这是身份证号,请选择证件类型 resident_id", en="this is a resident ID number; choose resident_id"
+            NUMBER, zh="这是身份证号，请选择证件类型 resident_id", en="this is a resident ID number; choose resident_id"
         )
     if not re.fullmatch(r"(?=.*\d)[A-Z0-9]{6,16}(-\d{1,2})?", number):
         raise InvalidInput(
             NUMBER,
-            zh="户口簿页号应为 6 至 16 位字母和数字,可加 - 和页码",
+            zh="户口簿页号应为 6 至 16 位字母和数字，可加 - 和页码",
             en="6 to 16 letters and digits, then - and the page number if there is one",
         )
     return _Said(kind="household_register", number=number)

@@ -99,7 +99,7 @@ class CannotRegister(Refused):
     """The same answer whatever it is that does not fit, so that nothing is learned about the stored person."""
 
     code: ClassVar[str] = "patients.cannot_register"
-    zh: ClassVar[str] = "姓名与证件无法登记,请核对后重试,或携带证件到窗口办理"
+    zh: ClassVar[str] = "姓名与证件无法登记，请核对后重试，或携带证件到窗口办理"
     en: ClassVar[str] = "This name and document cannot be registered; check them, or bring the document to the window"
 
 
@@ -107,7 +107,7 @@ class DocumentKnown(Refused):
     """At a window: the document is a patient's, whose name or birth day is another one."""
 
     code: ClassVar[str] = "patients.document_known"
-    zh: ClassVar[str] = "该证件已登记,但姓名或出生日期不同;请按证件查找后更正"
+    zh: ClassVar[str] = "该证件已登记，但姓名或出生日期不同；请按证件查找后更正"
     en: ClassVar[str] = "This document is known with another name or birth day; look it up and correct it"
 
 
@@ -131,7 +131,7 @@ class BindingTooSoon(Refused):
     """The account has made many bindings and must wait."""
 
     code: ClassVar[str] = "patients.binding_too_soon"
-    zh: ClassVar[str] = "绑定过于频繁,请在 {from_at} 之后再试"
+    zh: ClassVar[str] = "绑定过于频繁，请在 {from_at} 之后再试"
     en: ClassVar[str] = "Too many bindings in a short time; try again after {from_at}"
 
 
@@ -139,7 +139,7 @@ class RelationNotPossible(Refused):
     """The relation contradicts what is known of the two people."""
 
     code: ClassVar[str] = "patients.relation_not_possible"
-    zh: ClassVar[str] = "关系不成立:{why_zh}"
+    zh: ClassVar[str] = "关系不成立：{why_zh}"
     en: ClassVar[str] = "This relation is not possible: {why_en}"
 
 
@@ -163,7 +163,7 @@ class TooManyGuardians(Refused):
     """The child has as many guardians as it may."""
 
     code: ClassVar[str] = "patients.too_many_guardians"
-    zh: ClassVar[str] = "每位儿童最多 {limit} 位监护人,如需变更请到窗口办理"
+    zh: ClassVar[str] = "每位儿童最多 {limit} 位监护人，如需变更请到窗口办理"
     en: ClassVar[str] = "A child may have at most {limit} guardians; changes are made at the window"
 
 
@@ -179,7 +179,7 @@ class GuardianStillNeeded(Refused):
     """Unbinding this person would leave a child without a guardian."""
 
     code: ClassVar[str] = "patients.guardian_still_needed"
-    zh: ClassVar[str] = "该就诊人是同一账号下儿童的唯一监护人,请先解绑儿童"
+    zh: ClassVar[str] = "该就诊人是同一账号下儿童的唯一监护人，请先解绑儿童"
     en: ClassVar[str] = "This patient is the only guardian of a child on the same account; unbind the child first"
 
 

@@ -343,7 +343,7 @@ def _guardianships(connection: Connection, condition: Any) -> list[Guardianship]
 INVARIANTS = (
     Invariant(
         code="patients.child_without_guardian",
-        zh="绑定在账号上的儿童,其监护人必须绑定在同一账号",
+        zh="绑定在账号上的儿童，其监护人必须绑定在同一账号",
         en="a child bound to an account has a guardian bound to the same account",
         sql="""
             SELECT b.id FROM bindings b
@@ -370,7 +370,7 @@ INVARIANTS = (
     ),
     Invariant(
         code="patients.verified_by_nobody",
-        zh="已核验的就诊人必须记录由谁、何时核验,未核验的没有",
+        zh="已核验的就诊人必须记录由谁、何时核验，未核验的没有",
         en="a verified patient says by whom and when; nobody else does",
         sql="""
             SELECT id FROM patients

@@ -335,7 +335,7 @@ def _cents(extension: Any) -> int:
     cents = Decimal(yuan) * 100 if yuan is not None and Decimal(yuan).is_finite() else Decimal("0.5")
     if cents != cents.to_integral_value():
         raise InvalidInput(
-            EXTENSION + "fee", zh="须为人民币元,最多两位小数", en="an amount in CNY with at most two decimals"
+            EXTENSION + "fee", zh="须为人民币元，最多两位小数", en="an amount in CNY with at most two decimals"
         )
     return int(cents)
 

@@ -40,7 +40,7 @@ class RoleMissing(Refused):
     """The operator does not have the role that this act needs."""
 
     code = "staff.role_missing"
-    zh = "此操作需要角色:{role}"
+    zh = "此操作需要角色：{role}"
     en = "This needs the role: {role}"
 
 
@@ -64,7 +64,7 @@ def check_roles(roles: Iterable[str]) -> frozenset[Role]:
     known: frozenset[Role] = frozenset(role for role in ROLES if role in given)
     if not given or len(known) != len(given):
         listed = ", ".join(ROLES)
-        raise InvalidInput("roles", zh=f"至少一个,且只能是 {listed}", en=f"one at least, each of {listed}")
+        raise InvalidInput("roles", zh=f"至少一个，且只能是 {listed}", en=f"one at least, each of {listed}")
     return known
 
 

@@ -32,6 +32,7 @@ events = Table(
     *(_column(name) for name in _COLUMNS),
 )
 
+
 class _Row(msgspec.Struct, omit_defaults=True):
     """A row as it travels: what is null is left out. The fields are `Event`'s, in its order."""
 

@@ -22,14 +22,14 @@ _MEANINGS = {
     400: "请求无法读取或缺少幂等键 The request cannot be read, or has no idempotency key",
     401: "密钥或登录无效 The key or the sign-in is not valid",
     403: "无权进行此操作 Not allowed",
-    404: "不存在,或不属于您 No such thing, or not yours",
+    404: "不存在，或不属于您 No such thing, or not yours",
     409: "当前状态不允许 The state of things says no",
     413: "请求体过大 The body is too large",
     415: "请求体类型不符 The body is of another type",
     422: "字段不符合规则 A field breaks its rule",
     429: "过于频繁 Too often",
     500: "系统内部错误 Internal error",
-    503: "系统繁忙,请稍后再试 Busy, try again shortly",
+    503: "系统繁忙，请稍后再试 Busy, try again shortly",
 }
 _EVERYWHERE = (413, 500, 503)
 _METHODS = {"get", "put", "post", "delete", "patch"}

@@ -73,7 +73,7 @@ class UnsupportedMediaType(Refused):
     """The body is of a kind that this route does not read."""
 
     code = "web.unsupported_media_type"
-    zh = "请求体类型须为:{expected}"
+    zh = "请求体类型须为：{expected}"
     en = "The body's type must be: {expected}"
 
 
@@ -89,7 +89,7 @@ class IdempotencyKeyNeeded(Refused):
     """A write without a key: a retry could do it twice."""
 
     code = "web.idempotency_key_needed"
-    zh = "写操作须带 Idempotency-Key 请求头(1 至 128 个可见 ASCII 字符)"
+    zh = "写操作须带 Idempotency-Key 请求头（1 至 128 个可见 ASCII 字符）"
     en = "A write needs an Idempotency-Key header of 1 to 128 visible ASCII characters"
 
 

@@ -45,7 +45,7 @@ INVARIANTS = (
     ),
     Invariant(
         code="money_has_a_slot_or_is_owed_back",
-        zh="已收的费用要么对应有效预约,要么在退款",
+        zh="已收的费用要么对应有效预约，要么在退款",
         en="Money that was taken belongs to a kept slot, or is owed back",
         sql="""
             SELECT p.id FROM payments p JOIN bookings b ON b.id = p.booking_id
@@ -54,7 +54,7 @@ INVARIANTS = (
     ),
     Invariant(
         code="extra_slot_is_never_public",
-        zh="加号只属于其就诊人,退回后不再放出",
+        zh="加号只属于其就诊人，退回后不再放出",
         en="An extra slot is its patient's alone and is never free for others",
         sql="SELECT id FROM slots WHERE extra AND state = 'free'",
     ),

@@ -106,7 +106,7 @@ def look_up(body: LookUpBody, operator: OnDuty, system: Here) -> PatientAtWindow
     summary="窗口建档 Register at the window",
 )
 def register(body: RegisterBody, operator: OnDuty, write: StaffWrite, system: Here) -> Response:
-    """已核对本人与证件;已登记的证件得到原就诊人。 The person and the paper were seen; a known one is found again."""
+    """已核对本人与证件；已登记的证件得到原就诊人。 The person and the paper were seen; a known one is found again."""
     require(operator, "window")
     person = PersonGiven(
         name=body.name,
@@ -198,7 +198,7 @@ def verify(patient_id: Id, body: ReasonBody, operator: OnDuty, write: StaffWrite
 def remove_one_guardian(
     patient_id: Id, guardian_id: Id, body: ReasonBody, operator: OnDuty, write: StaffWrite, system: Here
 ) -> Response:
-    """不再是该儿童的监护人;理由留存。 Somebody no longer answers for the child; the reason is kept."""
+    """不再是该儿童的监护人；理由留存。 Somebody no longer answers for the child; the reason is kept."""
     require(operator, "window")
 
     def act(connection: Connection) -> None:

@@ -59,7 +59,7 @@ class Decided(Shown):
 
 @routes.get("/photo-reviews", responses=failures(401, 403, 422), summary="待审核照片 Photos that wait")
 def queue(operator: OnDuty, system: Here, limit: Annotated[int, Field(ge=1, le=200)] = 50) -> ReviewQueue:
-    """最早提交的在前;不显示照片。 Oldest first; no photo is opened."""
+    """最早提交的在前；不显示照片。 Oldest first; no photo is opened."""
     require(operator, "reviewer")
     with system.db.read() as connection:
         waiting = waiting_reviews(connection, limit=limit)
@@ -98,7 +98,7 @@ def open_one(review_id: Id, operator: OnDuty, system: Here) -> OpenedShown:
     summary="作出结论 Decide",
 )
 def decide(review_id: Id, body: DecisionBody, operator: OnDuty, write: StaffWrite) -> Response:
-    """通过或不通过,照片随即删除。 Approve or reject; the photo is dropped at once."""
+    """通过或不通过，照片随即删除。 Approve or reject; the photo is dropped at once."""
     require(operator, "reviewer")
 
     def act(connection: Connection) -> dict[str, str]:

@@ -77,7 +77,7 @@ def _hot_route() -> dict[str, Any]:
         "operationId": "book",
         "summary": "预约 Book a slot",
         "description": (
-            "某排班的任一号,或指定的号;未支付的号保留一段时间。\n\n"
+            "某排班的任一号，或指定的号；未支付的号保留一段时间。\n\n"
             "Any slot of a session, or one that is named. An unpaid slot is held a while."
         ),
         "security": [{"channel_key": [], "sign_in": []}],

@@ -10,7 +10,7 @@ from shouhao.booking.model import BookingUnknown, BookingView, view
 from shouhao.booking.store import lifecycle
 from shouhao.flows.attend import CheckInElsewhere, check_in
 from shouhao.flows.give_back import Caller, give_back
-from shouhao.flows.pay import begin_payment
+from shouhao.flows.pay import PaymentDue, begin_payment
 from shouhao.patients.store import bindings_of_account
 from shouhao.web.depends import ChannelWrite, Here, MemberWrite, SignedIn, Visiting
 from shouhao.web.description import failures
@@ -67,7 +67,7 @@ class CheckInBody(Body):
 
 @routes.get("/bookings", responses={**gives_bookings(), **failures(401, 403)}, summary="我的预约 My bookings")
 def list_bookings(member: SignedIn, system: Here) -> Response:
-    """本账号就诊人的预约,最近的在前。 What the account's patients booked, newest first."""
+    """本账号就诊人的预约，最近的在前。 What the account's patients booked, newest first."""
     with system.db.read() as connection:
         found = lifecycle.bookings_of(
             connection, _patients(connection, member.account_id), account_id=member.account_id, limit=_MOST
@@ -81,7 +81,7 @@ def list_bookings(member: SignedIn, system: Here) -> Response:
     summary="查看预约 One booking",
 )
 def show_booking(booking_id: Id, member: SignedIn, system: Here) -> Response:
-    """本账号的预约,或其就诊人尚有效的预约。 One that this account made, or a live one of its patients."""
+    """本账号的预约，或其就诊人尚有效的预约。 One that this account made, or a live one of its patients."""
     with system.db.read() as connection:
         placed = lifecycle.find_booking(connection, booking_id)
         booking = placed.booking
@@ -102,24 +102,30 @@ def show_booking(booking_id: Id, member: SignedIn, system: Here) -> Response:
 def pay(booking_id: Id, member: SignedIn, write: MemberWrite, system: Here) -> Response:
     """得到支付地址。 Where to pay; the slot waits a little longer."""
 
-    def act(connection: Connection) -> dict[str, Any]:
-        due = begin_payment(
+    def act(connection: Connection) -> PaymentDue:
+        return begin_payment(
             connection,
             booking_id=booking_id,
             owner=member.account_id,
-            gateway=system.gateway,
+            gateway=system.gateway.name,
             hold=system.settings.holds(),
             now_us=write.now_us,
+        )
+
+    def show(kept: dict[str, Any]) -> dict[str, Any]:
+        due = PaymentDue(**kept)
+        url = system.gateway.pay_url(
+            payment_id=due.payment_id, amount_cents=due.amount_cents, expires_at_us=due.expires_at_us
         )
         return PaymentShown(
             payment_id=due.payment_id,
             booking_id=due.booking_id,
             amount_cents=due.amount_cents,
             expires_at=due.expires_at_us,
-            pay_url=due.pay_url,
+            pay_url=url,
         ).model_dump(mode="json")
 
-    return write.answer(act, status=201)
+    return write.answer(act, status=201, show=show)
 
 
 @routes.post(

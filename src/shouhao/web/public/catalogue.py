@@ -148,7 +148,7 @@ def sessions(
     cursor: Annotated[str | None, Field(max_length=200)] = None,
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 50,
 ) -> SessionPageShown:
-    """符合条件的排班,按日期排列。 Sessions that match, by day."""
+    """符合条件的排班，按日期排列。 Sessions that match, by day."""
     now_us = system.clock.now_us()
     with system.db.read() as connection:
         page = catalogue.find_sessions(

@@ -104,7 +104,7 @@ class PhotoTaken(Shown):
     "/patients", status_code=201, responses=_WRITE, response_model=PatientShown, summary="登记就诊人 Register a patient"
 )
 def register(body: PatientBody, member: SignedIn, write: MemberWrite, system: Here) -> Response:
-    """登记并绑定就诊人,随后核验身份。 Register and bind a patient; who they are is then confirmed."""
+    """登记并绑定就诊人，随后核验身份。 Register and bind a patient; who they are is then confirmed."""
     person = PersonGiven(
         name=body.name,
         document_kind=body.document.kind,
@@ -136,13 +136,13 @@ def register(body: PatientBody, member: SignedIn, write: MemberWrite, system: He
 
 @routes.get("/patients", responses=failures(401, 403), summary="本账号的就诊人 The account's patients")
 def list_patients(member: SignedIn, system: Here) -> PatientList:
-    """本账号绑定的就诊人,信息脱敏。 The patients bound to this account, masked."""
+    """本账号绑定的就诊人，信息脱敏。 The patients bound to this account, masked."""
     return PatientList(patients=[_model(view) for view in _all(system, member.account_id)])
 
 
 @routes.get("/patients/{patient_id}", responses=failures(401, 403, 404, 422), summary="查看就诊人 One patient")
 def show_patient(patient_id: Id, member: SignedIn, system: Here) -> PatientShown:
-    """一位就诊人,信息脱敏。 One patient, masked."""
+    """一位就诊人，信息脱敏。 One patient, masked."""
     return _model(_find(system, member.account_id, patient_id))
 
 

@@ -90,8 +90,8 @@ def pay(order: Ordered, request: Request, system: Here) -> Response:
     if _HTML not in request.headers.get("accept", ""):
         return Response(taken.model_dump_json(), media_type=JSON)
     if taken.state == "paid":
-        return _page("<p>支付成功,可返回预约页面。<br>Paid. You can go back to your booking.</p>")
-    return _page("<p>号源已释放,款项将退回。<br>The slot was let go; the money goes back.</p>")
+        return _page("<p>支付成功，可返回预约页面。<br>Paid. You can go back to your booking.</p>")
+    return _page("<p>号源已释放，款项将退回。<br>The slot was let go; the money goes back.</p>")
 
 
 def _gateway(system: System) -> ReferenceGateway:
@@ -104,7 +104,7 @@ def _page(content: str) -> Response:
     title = "演示支付 · Demonstration payment"
     text = f"""<!doctype html><html lang="zh-CN"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head><body>
-<h1>{title}</h1><p class="note">演示支付,不发生资金往来。<br>This is a demonstration; no money moves.</p>
+<h1>{title}</h1><p class="note">演示支付，不发生资金往来。<br>This is a demonstration; no money moves.</p>
 {content}</body></html>"""
     digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
     return Response(text, media_type=_HTML, headers={"content-security-policy": _POLICY.format(digest=digest)})
