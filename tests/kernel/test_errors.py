@@ -41,14 +41,14 @@ def test_codes_are_not_shared():
 
 def test_a_refusal_fills_its_message_from_its_data():
     refusal = NotFound("slot", "slot_id")
-    assert (refusal.says("zh"), refusal.says("en"), refusal.field) == ("没有找到:slot", "Not found: slot", "slot_id")
+    assert (refusal.says("zh"), refusal.says("en"), refusal.field) == ("没有找到：slot", "Not found: slot", "slot_id")
     assert str(refusal) == "not_found {'what': 'slot'}"
     assert str(Refused()) == "refused"
 
 
 def test_an_invalid_input_names_its_field_and_rule_though_they_hold_braces():
     rule = InvalidInput("a{b}", zh="须为 {x}", en="must be {x}")
-    assert (rule.says("zh"), rule.says("en")) == ("a{b}:须为 {x}", "a{b}: must be {x}")
+    assert (rule.says("zh"), rule.says("en")) == ("a{b}：须为 {x}", "a{b}: must be {x}")
 
 
 def test_busy_says_when_to_come_back():

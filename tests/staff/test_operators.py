@@ -88,7 +88,7 @@ def test_one_of_several_roles_is_enough_and_none_named_is_never_enough():
         require(operator)
     with pytest.raises(RoleMissing) as refusal:
         require(operator, "approver", "it")
-    assert refusal.value.says("zh") == "此操作需要角色:approver|it"
+    assert refusal.value.says("zh") == "此操作需要角色：approver|it"
 
 
 def test_a_deactivated_operator_is_shut_out(db):

@@ -13,6 +13,7 @@ import struct
 import threading
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -151,6 +152,10 @@ class DeskApart:
             answered = await self._listen(process)
             code = await process.wait()
             self._process = None
+            if process.stdin is not None:
+                process.stdin.close()
+                with suppress(ConnectionError):
+                    await process.stdin.wait_closed()
             self._give_up()
             if not self._open and not self._waiting:
                 return
