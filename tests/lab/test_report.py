@@ -172,7 +172,13 @@ def test_an_answer_that_does_not_come_ends_the_wait_and_the_line():
 
 
 async def _server(handler):
-    return await asyncio.start_server(handler, "127.0.0.1", 0)
+    async def serve(reader, writer):
+        try:
+            await handler(reader, writer)
+        finally:
+            writer.close()  # also when the test is over first
+
+    return await asyncio.start_server(serve, "127.0.0.1", 0)
 
 
 async def _answers_in_turn(reader, writer):
@@ -184,14 +190,11 @@ async def _answers_in_turn(reader, writer):
             parts = b"3\r\nin \r\n5\r\nparts\r\n0\r\n\r\n"
             writer.write(b"HTTP/1.1 409 Conflict\r\nTransfer-Encoding: chunked\r\n\r\n" + parts)
         await writer.drain()
-    writer.close()
 
 
-async def _hangs_up(reader, writer):
+async def _hangs_up(reader, _writer):
     await reader.readuntil(b"\r\n\r\n")
-    writer.close()
 
 
-async def _never_answers(reader, writer):
+async def _never_answers(reader, _writer):
     await reader.read()
-    writer.close()
