@@ -5,11 +5,12 @@ import sqlite3
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from sqlalchemy import text
 
 from bench.harness import Figure
@@ -21,6 +22,7 @@ from shouhao.booking.model import BookRequest
 from shouhao.flows.book import DONE, BookingDesk
 from shouhao.kernel.clock import SystemClock
 from shouhao.kernel.errors import Refused
+from shouhao.kernel.memory import settle
 from shouhao.store.answers import Answer, once
 from shouhao.store.engine import open_database
 from shouhao.store.invariants import check
@@ -32,6 +34,7 @@ SLOTS_EACH = 50
 SESSIONS_A_DAY = 120  #: sixty doctors, morning and afternoon
 IN_FLIGHT = 2_048
 FLOOR_S = 8
+CONNECTIONS = 16
 
 #: One booking, one transaction: claim the first free slot, write the booking and its event. No identity, no limits,
 #: no idempotency: the floor does less than what is measured against it.
@@ -60,23 +63,28 @@ def figures() -> Iterator[Sequence[Figure]]:
     from bench.over_http import http_figures  # noqa: PLC0415 - it needs the server package
 
     with postgresql() as server:
-        yield [_on_postgresql(server), _on_sqlite(), *http_figures(server)]
+        yield [
+            _on_postgresql(server, "postgresql", lambda: plain_postgresql(server), "pgbench, 16 connections"),
+            _on_postgresql(server, "postgresql_loop", lambda: plain_threads(server), "psycopg, 16 connections"),
+            _on_sqlite(),
+            *http_figures(server),
+        ]
 
 
-def _on_postgresql(server: PostgreSQL) -> Figure:
+def _on_postgresql(server: PostgreSQL, name: str, floor: Callable[[], float], floor_is: str) -> Figure:
     def measure() -> float:
-        name = server.new_database()
+        database = server.new_database()
         try:
-            return book_all(server.url(name), lanes=2)
+            return book_all(server.url(database), lanes=2)
         finally:
-            server.drop(name)
+            server.drop(database)
 
     return Figure(
-        name="postgresql",
+        name=name,
         unit="bookings/s, durable, in process",
         measure=measure,
-        floor=lambda: plain_postgresql(server),
-        floor_is="pgbench, 16 connections, one transaction a booking",
+        floor=floor,
+        floor_is=f"{floor_is}, one transaction a booking",
         reach=5.0,
         notes={},
     )
@@ -121,6 +129,7 @@ def book_all(url: str, *, lanes: int) -> float:
     desk: Desk[BookRequest, Answer | Refused] = Desk(BookingDesk(db, SystemClock(), HoldTimes()).decide, settings)
     desk.deliver_with(counter.deliver)
     requests = [_request(made, n) for n in range(BOOKINGS)]
+    settle()  # as the servers do
     started = time.perf_counter()
     desk.start()
     for request in requests:
@@ -181,11 +190,76 @@ def plain_postgresql(server: PostgreSQL) -> float:
             script = folder / "book.sql"
             script.write_text(PGBENCH.format(sessions=BOOKINGS // SLOTS_EACH, patients=1000))
             said = server.run(
-                "pgbench", "-n", "-c", "16", "-j", "2", "-M", "prepared", "-T", str(FLOOR_S), "-f", str(script), name
+                "pgbench",
+                "-n",
+                "-c",
+                str(CONNECTIONS),
+                "-j",
+                "2",
+                "-M",
+                "prepared",
+                "-T",
+                str(FLOOR_S),
+                "-f",
+                str(script),
+                name,
             )
         return float(said.split("tps = ")[1].split()[0])
     finally:
         server.drop(name)
+
+
+def plain_threads(server: PostgreSQL) -> float:
+    """Bookings a second of a Python program that does the same as the script above, a thread a connection."""
+    name = server.new_database()
+    try:
+        upgrade(server.url(name))
+        db = open_database(server.url(name))
+        made = build(db, sessions=BOOKINGS // SLOTS_EACH, slots_each=SLOTS_EACH, patients=1000)
+        db.close()
+        done = [0] * CONNECTIONS
+        address = server.url(name).replace("postgresql+psycopg", "postgresql")
+        ends = time.monotonic() + FLOOR_S
+        threads = [
+            threading.Thread(target=_loop, args=(address, made, done, which, ends)) for which in range(CONNECTIONS)
+        ]
+        started = time.perf_counter()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return sum(done) / (time.perf_counter() - started)
+    finally:
+        server.drop(name)
+
+
+def _loop(address: str, made: Hospital, done: list[int], which: int, ends: float) -> None:
+    with psycopg.connect(address) as connection:
+        while time.monotonic() < ends:
+            number = done[which] * CONNECTIONS + which
+            session, booking = made.session(number % made.sessions), f"bk_{number:026x}"
+            with connection.transaction():
+                row = connection.execute(
+                    "UPDATE slots SET state = 'taken', booking_id = %s WHERE id = (SELECT id FROM slots"
+                    " WHERE session_id = %s AND state = 'free' ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED)"
+                    " RETURNING id",
+                    (booking, session),
+                ).fetchone()
+                if row is None:
+                    return
+                connection.execute(
+                    "INSERT INTO bookings (id, slot_id, session_id, department_id, day, patient_id, channel, state,"
+                    " live, fee_cents, starts_at_us, created_at_us, hold_expires_at_us, ended_at_us)"
+                    " VALUES (%s, %s, %s, 'd1', '2027-01-01', %s, 'web', 'held', true,"
+                    " 5000, 1800000000000000, 1800000000000000, 1800000900000000, 0)",
+                    (booking, row[0], session, f"pa_{number * 7919 % 1_000_003:026x}"),
+                )
+                connection.execute(
+                    "INSERT INTO events (at_us, kind, channel, patient_id, session_id, slot_id)"
+                    " VALUES (1800000000000000, 'booked', 'web', 'pa', %s, %s)",
+                    (session, row[0]),
+                )
+            done[which] += 1
 
 
 def plain_sqlite() -> float:

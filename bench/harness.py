@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from shouhao.log import configure_log
+
 BENCHES = {"booking": "bench.booking"}  # name on the command line, module here
 
 
@@ -35,6 +37,7 @@ def run(names: list[str], json_file: Path | None, runs: int) -> int:
     if unknown:
         print(f"no such bench: {', '.join(unknown)}; there are: {', '.join(BENCHES)}", file=sys.stderr)
         return 2
+    configure_log(level="WARNING", form="json")
     result: dict[str, object] = {"machine": machine()}
     for name in names or BENCHES:
         module = importlib.import_module(BENCHES[name])

@@ -178,10 +178,13 @@ def _process(command: Sequence[str], environment: dict[str, str]) -> Iterator[in
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
+    """Wait until the server answers; a port is open before that, and starting is not what is measured."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+            connection.sendall(b"GET /readyz HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n")
+            if connection.recv(64):
+                return
         time.sleep(0.05)
     raise SystemExit("the server did not start")
 

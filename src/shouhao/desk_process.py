@@ -6,6 +6,7 @@ It ends when its pipe does: when the server closes it, or dies. Signals for the 
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import BinaryIO
 
 import msgspec
@@ -37,12 +38,12 @@ def work(reading: BinaryIO, writing: BinaryIO) -> None:
     configure_log(level=order.log_level, form="json" if order.log_format == "json" else "console")
     db = open_database(order.database_url, pool_size=1)
     desk = BookingDesk(db, SystemClock(), HoldTimes(hold_s=order.hold_s, cap_s=order.hold_cap_s))
+    _warm_up(desk)
     settle()
     try:
+        _write(writing, [])
         while (frame := _read(reading)) is not None:
-            said = encode(_decide(desk, _decode_batch(frame)))
-            writing.write(LENGTH.pack(len(said)) + said)
-            writing.flush()
+            _write(writing, _decide(desk, _decode_batch(frame)))
     except BrokenPipeError:
         pass  # the server is gone; what was committed is found by the retries
     finally:
@@ -68,6 +69,18 @@ def _said(answer: Answer | Exception) -> Said:
     if isinstance(answer, Unavailable):
         return Said(unavailable=answer.what, retry_after_s=answer.retry_after_s)
     return Said(bug=type(answer).__name__)
+
+
+def _warm_up(desk: BookingDesk) -> None:
+    """Connect before the first patient asks. A database that is away now is told to whoever asks then."""
+    with suppress(Unavailable):
+        desk.decide([])
+
+
+def _write(writing: BinaryIO, said: list[Said]) -> None:
+    frame = encode(said)
+    writing.write(LENGTH.pack(len(frame)) + frame)
+    writing.flush()
 
 
 def _read(reading: BinaryIO) -> bytes | None:

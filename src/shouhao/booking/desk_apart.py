@@ -3,9 +3,9 @@
 Deciding and serving HTTP are both Python. In one process they take turns at the interpreter and each waits for the
 other after every statement; in two they run side by side, and the rate doubles (docs/decisions/0010-desk-apart.md).
 
-A frame is four bytes of length and MessagePack: first the `Order`, then batches of requests one way and their answers
-the other. When the process dies, what it had is answered as unavailable, whether it was committed is found out by the
-retry, and another process takes its place.
+A frame is four bytes of length and MessagePack: first the `Order`, which an empty list of answers acknowledges once the
+process is warm, then batches of requests one way and their answers the other. When the process dies, what it had is
+answered as unavailable, the retry finds out whether it was committed, and another process takes its place.
 """
 
 import asyncio
@@ -80,13 +80,15 @@ class DeskApart:
         self._open = False
         self._serving: asyncio.Task[None] | None = None
         self._idle = asyncio.Event()
+        self._warm = asyncio.Event()
 
     async def open(self) -> None:
-        """Start the process and open the desk."""
+        """Start the process, wait until it is warm or has failed to start, and open the desk."""
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._open = True
         self._serving = asyncio.create_task(self._serve())
+        await self._warm.wait()
 
     async def close(self) -> None:
         """Have what waits decided, then end the process; what comes later is refused as busy."""
@@ -148,9 +150,9 @@ class DeskApart:
             )
             if process.stdin is not None:
                 _write(process.stdin, encode(self._order))
-            self._pump()
             answered = await self._listen(process)
             code = await process.wait()
+            self._warm.set()
             self._process = None
             if process.stdin is not None:
                 process.stdin.close()
@@ -172,6 +174,10 @@ class DeskApart:
         if process.stdout is None:
             return answered
         try:
+            (size,) = LENGTH.unpack(await process.stdout.readexactly(LENGTH.size))
+            await process.stdout.readexactly(size)
+            self._warm.set()
+            self._pump()
             while True:
                 (size,) = LENGTH.unpack(await process.stdout.readexactly(LENGTH.size))
                 said = _decode_said(await process.stdout.readexactly(size))
