@@ -141,3 +141,16 @@ def test_a_process_that_never_starts_lets_nobody_wait_for_ever(sqlite_db: Databa
                 await asyncio.wait_for(put(desk, ask(person, session)), timeout=20)
 
     asyncio.run(go())
+
+
+def test_closing_while_the_process_is_away_ends(sqlite_db: Database, sqlite_url: str) -> None:
+    session = a_session(sqlite_db, seats=1)
+    person = add_people(sqlite_db, 1)[0]
+
+    async def go() -> None:
+        async with opened(sqlite_url) as desk:
+            assert (await put(desk, ask(person, session))).status == 0
+            assert desk._process is not None
+            os.kill(desk._process.pid, signal.SIGKILL)
+
+    asyncio.run(asyncio.wait_for(go(), timeout=30))

@@ -150,7 +150,7 @@ class DeskApart:
             )
             if process.stdin is not None:
                 _write(process.stdin, encode(self._order))
-            answered = await self._listen(process)
+            was_warm = await self._listen(process)
             code = await process.wait()
             self._warm.set()
             self._process = None
@@ -161,21 +161,25 @@ class DeskApart:
             self._give_up()
             if not self._open and not self._waiting:
                 return
-            deaths = 1 if answered else deaths + 1
+            deaths = 1 if was_warm else deaths + 1
             _log.error("desk_process_ended", exit_code=code, times=deaths)
+            if not was_warm or not self._open:
+                self._refuse_all()  # the next one may fail to start as well: nobody waits for that
             if not self._open:
-                self._refuse_all()
                 return
             await asyncio.sleep(_RESTART_PAUSES_S[min(deaths - 1, len(_RESTART_PAUSES_S) - 1)])
+            if not self._open and not self._waiting:
+                return  # closed during the pause
 
     async def _listen(self, process: asyncio.subprocess.Process) -> bool:
-        """Hand answers over until the process ends; whether there were any."""
-        answered = False
+        """Hand answers over until the process ends; whether it ever became warm."""
+        was_warm = False
         if process.stdout is None:
-            return answered
+            return was_warm
         try:
             (size,) = LENGTH.unpack(await process.stdout.readexactly(LENGTH.size))
             await process.stdout.readexactly(size)
+            was_warm = True
             self._warm.set()
             self._pump()
             while True:
@@ -184,11 +188,10 @@ class DeskApart:
                 batch = self._sent.popleft()
                 self._pump()  # before the answers go out: the process must not wait for them
                 _hand_over(batch, said)
-                answered = True
                 if not self._waiting and not self._sent:
                     self._idle.set()
         except (asyncio.IncompleteReadError, ConnectionError):
-            return answered
+            return was_warm
 
     def _give_up(self) -> None:
         """The process is gone: nobody knows what became of what it had, and its callers are told to ask again."""
