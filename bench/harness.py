@@ -15,7 +15,7 @@ from pathlib import Path
 
 from shouhao.log import configure_log
 
-BENCHES = {"booking": "bench.booking"}  # name on the command line, module here
+BENCHES = {"booking": "bench.booking", "draw": "bench.draw"}  # name on the command line, module here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

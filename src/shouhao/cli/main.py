@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from shouhao.cli import bench, database, demo, events, run, staff
+from shouhao.cli import bench, database, demo, draw, events, run, staff
 from shouhao.kernel.errors import Refused, Unavailable
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("bench")(bench.bench)
 app.command("import")(database.import_schedule)
 app.command("generate")(database.generate)
 app.add_typer(database.app, name="db")
+app.add_typer(draw.app, name="draw")
 app.add_typer(events.app, name="events")
 app.add_typer(staff.channels, name="channels")
 app.add_typer(staff.operators, name="staff")
