@@ -139,7 +139,8 @@ def _change(
     if field == NAME:
         name = person_name(field, value)
         sealed = vault.seal(name, purpose=store.NAME)
-        columns = {"name_sealed": sealed, "name_masked": mask_name(name)}
+        hashed = store.person_hash(vault, name, patient.birth_day)
+        columns = {"name_sealed": sealed, "name_masked": mask_name(name), "person_hash": hashed}
         return columns, {"field": field, "old_sealed": patient.name_sealed, "new_sealed": sealed}
     if field == PHONE:
         phone = canonical_phone(field, value)
@@ -155,7 +156,10 @@ def _change(
         raise InvalidInput(field, zh="由证件号码决定，不能修改", en="is said by the document's number")
     old = patient.birth_day.isoformat() if field == BIRTH_DAY else patient.sex or ""
     new = _birth_day(value, now_us) if field == BIRTH_DAY else _sex(value)
-    return {field: new}, {
+    columns = {field: new}
+    if field == BIRTH_DAY:
+        columns["person_hash"] = store.person_hash(vault, store.open_name(patient, vault), date.fromisoformat(new))
+    return columns, {
         "field": field,
         "old_sealed": vault.seal(old, purpose=field),
         "new_sealed": vault.seal(new, purpose=field),

@@ -6,7 +6,7 @@ processes decide at once. The SQL stands here beside its one reader rather than 
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import msgspec
 from sqlalchemy import Connection, TextClause, text
@@ -68,20 +68,29 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 Pair = tuple[str, str | None]  #: patient id, account id
+Lock = Literal["wait", "skip", "none"]
 
 
-def standings(connection: Connection, pairs: Iterable[Pair]) -> dict[Pair, Standing]:
-    """The standing of each (patient, account) that exists, with the patients locked until the unit of work ends."""
+def standings(
+    connection: Connection, pairs: Iterable[Pair], *, lock: Lock = "wait"
+) -> dict[Pair, Standing]:
+    """The standing of each (patient, account) that exists, with the patients locked until the unit of work ends.
+
+    Args:
+        lock: `skip` leaves out people whom another unit of work holds, for who comes to people when other locks are
+            already held; `none` only looks.
+    """
     rows = [{"patient_id": p, "account_id": a} for p, a in set(pairs)]
-    found = batch.rows(connection, _standings_sql(connection.dialect.name), {"pairs": batch.encode(rows)})
+    statement = _standings_sql(connection.dialect.name, lock)
+    found = batch.rows(connection, statement, {"pairs": batch.encode(rows)})
     return {
         (patient_id, account_id): Standing(verification, None if active is None else bool(active), bound_at_us)
         for patient_id, account_id, verification, active, bound_at_us in found
     }
 
 
-@lru_cache(maxsize=2)
-def _standings_sql(dialect: str) -> TextClause:
+@lru_cache(maxsize=6)
+def _standings_sql(dialect: str, lock: Lock) -> TextClause:
     pairs = batch.records(dialect, "pairs", {"patient_id": "text", "account_id": "text"}, "r")
     return text(
         f"""
@@ -93,5 +102,5 @@ def _standings_sql(dialect: str) -> TextClause:
           ON b.account_id = r.account_id AND b.patient_id = p.id AND b.unbound_at_us IS NULL
         ORDER BY p.id
         """
-        + batch.locked(dialect, of="p")
+        + ("" if lock == "none" else batch.locked(dialect, of="p", skip=lock == "skip"))
     )

@@ -19,13 +19,14 @@ from shouhao.patients.model import Account, Binding, Guardianship, Patient, Pati
 from shouhao.patients.phones import mask_phone
 from shouhao.patients.policy import KIND, MOST_GUARDIANS, BindingPolicy, binding_from
 from shouhao.patients.tables import accounts, bindings, guardianships, patients
-from shouhao.patients.texts import mask_name
+from shouhao.patients.texts import mask_name, name_key
 from shouhao.store import policies
 from shouhao.store.invariants import Invariant
 from shouhao.store.policies import PolicyVersion
 from shouhao.store.vault import Vault
 
 NAME, DOCUMENT, PHONE = "name", "document", "phone"  #: what the vault seals each text for
+PERSON = "person"  #: what it hashes a name with a birth day for
 
 
 def binding_policy(connection: Connection, *, now_us: int) -> BindingPolicy:
@@ -111,6 +112,7 @@ def insert_patient(connection: Connection, new: NewPatient, *, vault: Vault, now
             "phone_masked": mask_phone(new.phone),
             "birth_day": document.birth_day.isoformat(),
             "sex": document.sex,
+            "person_hash": person_hash(vault, new.name, document.birth_day),
             "verification": "pending",
             "created_at_us": now_us,
             "version": 1,
@@ -122,6 +124,15 @@ def insert_patient(connection: Connection, new: NewPatient, *, vault: Vault, now
 def document_hash(vault: Vault, document: Document) -> str:
     """The keyed hash by which a document is found."""
     return vault.hash(document.identity, purpose=DOCUMENT)
+
+
+def person_hash(vault: Vault, name: str, birth_day: date) -> str:
+    """The keyed hash by which one person with two documents is found.
+
+    Args:
+        name: in normal form.
+    """
+    return vault.hash(f"{name_key(name)}:{birth_day.isoformat()}", purpose=PERSON)
 
 
 def find_patient(connection: Connection, patient_id: str) -> Patient | None:

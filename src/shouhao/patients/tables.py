@@ -32,6 +32,7 @@ patients = Table(
     Column("phone_masked", Text, nullable=False),
     identifier("birth_day"),  # ISO date
     identifier("sex", nullable=True),
+    identifier("person_hash", nullable=True),  # of name and birth day; empty only where an older version wrote the row
     identifier("verification"),  # pending, in_review, verified, rejected
     identifier("verified_by", nullable=True),  # format_only, authority:NAME, photo_review, window
     instant("verified_at_us", nullable=True),
@@ -40,6 +41,7 @@ patients = Table(
     sqlite_with_rowid=False,
 )
 Index("ix_patients_phone_hash", patients.c.phone_hash)
+Index("ix_patients_person_hash", patients.c.person_hash)
 
 bindings = Table(
     "bindings",
@@ -128,3 +130,45 @@ patient_edits = Table(
     CheckConstraint("(staff_id IS NULL) <> (account_id IS NULL)", name="one_editor"),
 )
 Index("ix_patient_edits_patient_id", patient_edits.c.patient_id)
+
+care_proofs = Table(
+    "care_proofs",
+    metadata,
+    identifier("id", primary_key=True),
+    Column("patient_id", ForeignKey("patients.id"), nullable=False),
+    identifier("kind"),  # disabled, pregnant
+    identifier("proof"),  # which paper, patients.care.PROOFS
+    Column("reference_sealed", Text, nullable=True),  # the number on it
+    identifier("valid_until", nullable=True),  # ISO date, the last day on which it counts
+    identifier("staff_id"),
+    instant("recorded_at_us"),
+    instant("revoked_at_us", nullable=True),
+    identifier("revoked_by", nullable=True),
+    Column("revoke_reason", Text, nullable=True),
+    CheckConstraint("kind <> 'pregnant' OR valid_until IS NOT NULL", name="pregnancy_ends"),
+    CheckConstraint(
+        "(revoked_at_us IS NULL) = (revoked_by IS NULL) AND (revoked_at_us IS NULL) = (revoke_reason IS NULL)",
+        name="revoked_by_somebody",
+    ),
+)
+Index("ix_care_proofs_patient_id", care_proofs.c.patient_id)
+Index(
+    "uq_care_proofs_live",
+    care_proofs.c.patient_id,
+    care_proofs.c.kind,
+    unique=True,
+    sqlite_where=text("revoked_at_us IS NULL"),
+    postgresql_where=text("revoked_at_us IS NULL"),
+)
+
+people_apart = Table(
+    "people_apart",
+    metadata,
+    Column("patient_a", ForeignKey("patients.id"), primary_key=True),
+    Column("patient_b", ForeignKey("patients.id"), primary_key=True),
+    identifier("staff_id"),
+    Column("reason", Text, nullable=False),
+    instant("at_us"),
+    CheckConstraint("patient_a < patient_b", name="in_order"),  # one pair, one row
+)
+Index("ix_people_apart_patient_b", people_apart.c.patient_b)

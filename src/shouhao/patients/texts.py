@@ -59,10 +59,15 @@ def person_name(field: str, text: str) -> str:
 
 def same_name(one: str, other: str) -> bool:
     """Whether two names in normal form are one name; case, spaces and marks of Latin names do not tell people apart."""
-    return _name_key(one) == _name_key(other)
+    return name_key(one) == name_key(other)
 
 
-def _name_key(name: str) -> str:
+def name_key(name: str) -> str:
+    """What is left of a name in normal form when case, spaces and marks are taken away.
+
+    >>> name_key("Anne-Marie O'Neil") == name_key("ANNE MARIE ONEIL")
+    True
+    """
     return "".join(character for character in name.casefold() if character not in _LATIN_MARKS and character != "·")
 
 
