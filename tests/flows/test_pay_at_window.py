@@ -39,9 +39,11 @@ class Watched:
     name = GATEWAY.name
 
     def __init__(self):
-        self.refunded = []
+        self.refunded, self._known = [], set()
 
-    def refund(self, *, payment_id, gateway_ref, amount_cents):
+    def refund(self, *, payment_id, gateway_ref, amount_cents, refund_id):
+        assert refund_id not in self._known
+        self._known.add(refund_id)
         self.refunded.append((payment_id, gateway_ref, amount_cents))
 
 

@@ -23,6 +23,7 @@ def test_a_patient_registers_books_pays_and_returns_and_the_money_is_owed_back(h
     assert (booking["state"], booking["fee_cents"]) == ("held", FEE_CENTS)
     due = member.post(f"/bookings/{booking['id']}/payment")
     assert due.status_code == 201, due.text
+    assert (due.json()["booking_id"], due.json()["booking_ids"]) == (booking["id"], [booking["id"]])
     url = due.json()["pay_url"]
     page = httpx.get(url)
     assert page.status_code == 200

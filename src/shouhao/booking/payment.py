@@ -18,7 +18,7 @@ _RECEIPT = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 class PaymentNotice:
     """What a gateway says, once its signature has been checked."""
 
-    payment_id: str
+    payment_id: str  #: the order as it was asked for: one payment, or those of a party together
     gateway_ref: str
     amount_cents: int
     paid_at_us: int
@@ -63,6 +63,10 @@ class PaymentGateway(Protocol):
     def pay_url(self, *, payment_id: str, amount_cents: int, expires_at_us: int) -> str:
         """Where the patient pays.
 
+        Args:
+            payment_id: what is to be paid in one step; it comes back in the notice.
+            amount_cents: all of it.
+            expires_at_us: until when the slots are held.
         Raises:
             Unavailable: the gateway does not answer.
         """
@@ -76,11 +80,17 @@ class PaymentGateway(Protocol):
         """
         ...
 
-    def refund(self, *, payment_id: str, gateway_ref: str, amount_cents: int) -> None:
-        """Give one charge back; asking twice for one `gateway_ref` gives it back once.
+    def refund(self, *, payment_id: str, gateway_ref: str, amount_cents: int, refund_id: str) -> None:
+        """Give back a charge or a part of it; asking twice for one `refund_id` gives it back once.
 
-        A payment may have been charged twice, each charge with a reference of its own, and then both go back.
+        One charge may pay for several people, and each part goes back by itself. An order may have been charged twice,
+        each charge with a reference of its own, and then the second goes back whole.
 
+        Args:
+            payment_id: the order that was charged, as `pay_url` asked for it.
+            gateway_ref: the charge.
+            amount_cents: how much of it goes back.
+            refund_id: names this refund.
         Raises:
             Unavailable: the gateway does not answer; ask again later.
         """

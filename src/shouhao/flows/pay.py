@@ -1,10 +1,14 @@
 """Pay: a held slot becomes a booked one when the gateway says, signed, that the money is there, or staff took it.
 
+Bookings that were made together are paid in one step: one order, one amount, one notice; what is given back is given
+back for each.
+
 A notice may come twice, after the hold is over, for a slot that is gone, or about a second charge. Money that no longer
 buys a slot is owed back in the same transaction; the worker gives it back until the gateway has taken note. What was
 taken at the window is given back there.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -20,7 +24,7 @@ from shouhao.booking.payment import (
     PaymentNotice,
     window_ref,
 )
-from shouhao.booking.store import lifecycle, payments
+from shouhao.booking.store import lifecycle, parties, payments
 from shouhao.kernel.clock import MINUTE_US, SECOND_US
 from shouhao.kernel.errors import Refused, Unavailable
 from shouhao.kernel.events import Event, EventKind
@@ -38,8 +42,9 @@ _log = structlog.get_logger()
 class PaymentDue:
     """What the patient still has to do."""
 
-    payment_id: str
+    payment_id: str  #: the order that the gateway is asked for
     booking_id: str
+    booking_ids: tuple[str, ...]  #: what is paid in this step: the booking, and those made with it
     amount_cents: int
     expires_at_us: int
 
@@ -49,27 +54,31 @@ def begin_payment(
 ) -> PaymentDue:
     """Open the payment of a held slot and let it wait a little longer, never past the cap.
 
-    Where to pay is asked of the gateway afterwards, outside the unit of work (`PaymentGateway.pay_url`).
+    Slots that were got together are paid together, and wait as long as each other. Asking again gives the same order,
+    unless one of them is gone. Where to pay is asked of the gateway afterwards, outside the unit of work
+    (`PaymentGateway.pay_url`).
 
     Args:
         owner: the account that asks.
         gateway: name of the gateway that will take the money.
     Raises:
-        BookingUnknown: no such booking of this account.
+        BookingUnknown: no such booking of this account, or one that was made with it is not.
         WrongState: it is not waiting for money.
         HoldExpired: the time to pay is over.
     """
-    booking = _owned(connection, booking_id, owner=owner)
-    expires_at_us = _held_until_us(booking, now_us=now_us)
-    cap_us = max(booking.created_at_us + hold.cap_s * SECOND_US, expires_at_us)
+    unpaid = _unpaid(_owned(connection, booking_id, owner=owner), booking_id, now_us=now_us)
+    expires_at_us = min(_held_until_us(booking, now_us=now_us) for booking in unpaid)
+    cap_us = max(min(booking.created_at_us for booking in unpaid) + hold.cap_s * SECOND_US, expires_at_us)
     until_us = min(max(expires_at_us, now_us + _PAYING_S * SECOND_US), cap_us)
-    if until_us > expires_at_us:
-        lifecycle.extend_hold(connection, booking_id, until_us=until_us)
-    payment = payments.open_payment(connection, booking=booking, gateway=gateway, now_us=now_us)
+    for booking in unpaid:
+        if until_us > _held_until_us(booking, now_us=now_us):
+            lifecycle.extend_hold(connection, booking.id, until_us=until_us)
+    order = payments.open_order(connection, bookings=unpaid, gateway=gateway, now_us=now_us)
     return PaymentDue(
-        payment_id=payment.id,
+        payment_id=order.id,
         booking_id=booking_id,
-        amount_cents=payment.amount_cents,
+        booking_ids=order.booking_ids,
+        amount_cents=order.amount_cents,
         expires_at_us=until_us,
     )
 
@@ -79,7 +88,8 @@ def pay_at_window(
 ) -> lifecycle.Placed:
     """Staff took the fee of a held slot, or of an extra slot, which is booked before it is paid.
 
-    What was asked of the online gateway meanwhile is superseded: money that still comes that way is owed back.
+    The fees of held slots that were got together are taken together, for one receipt. What was asked of the online
+    gateway meanwhile is superseded: money that still comes that way is owed back.
 
     Args:
         receipt: number of the receipt that was given, if any.
@@ -90,19 +100,24 @@ def pay_at_window(
         InvalidInput: the receipt's number cannot be one.
     """
     ref = window_ref(staff_id=staff_id, receipt=receipt)
-    placed = _locked(connection, booking_id)
-    booking = placed.booking
+    together = _locked_together(connection, booking_id)
+    booking = together[booking_id].booking
     if booking.state not in {"booked", "checked_in"}:
-        _held_until_us(booking, now_us=now_us)
+        due = _unpaid(together, booking_id, now_us=now_us)
     elif booking.fee_cents == 0 or payments.live_payment(connection, booking_id) is not None:
         raise WrongState("booking_id", state=booking.state)
-    payments.supersede_open(connection, booking_id)
-    payment = payments.open_payment(connection, booking=booking, gateway=WINDOW, now_us=now_us)
-    payments.mark_paid(connection, payment.id, gateway_ref=ref, payer_id=None, paid_at_us=now_us, state="paid")
+    else:
+        due = [booking]
+    payments.supersede_open(connection, [each.id for each in due])
+    order = payments.open_order(connection, bookings=due, gateway=WINDOW, now_us=now_us)
+    happened = []
+    for payment in order.payments:
+        payments.mark_paid(connection, payment.id, gateway_ref=ref, payer_id=None, paid_at_us=now_us, state="paid")
+        placed = together[payment.booking_id]
+        happened.append(_event("paid", placed, now_us, staff_id=staff_id, payment_id=payment.id, state="paid"))
     if booking.state == "held":
-        lifecycle.set_state(connection, [booking_id], "booked")
-    happened = _event("paid", placed, now_us, staff_id=staff_id, payment_id=payment.id, state="paid")
-    event_log.append(connection, [happened])
+        lifecycle.set_state(connection, [each.id for each in due], "booked")
+    event_log.append(connection, happened)
     return lifecycle.find_booking(connection, booking_id)
 
 
@@ -113,7 +128,7 @@ def refund_at_window(connection: Connection, *, booking_id: str, staff_id: str, 
         BookingUnknown: no such booking.
         NothingToRefund: nothing of it waits at the window, or it was given back before.
     """
-    placed = _locked(connection, booking_id)
+    placed = _locked(connection, [booking_id])[booking_id]
     payment = payments.due_at_window(connection, booking_id)
     if payment is None:
         raise NothingToRefund("booking_id")
@@ -123,55 +138,83 @@ def refund_at_window(connection: Connection, *, booking_id: str, staff_id: str, 
 
 
 def take_notice(connection: Connection, notice: PaymentNotice, *, now_us: int) -> str:
-    """Act on a checked notice; the payment's state after it. A second one changes nothing.
+    """Act on a checked notice; the order's state after it. A second one changes nothing.
 
-    Only another reference for a payment that is over is news: the patient was really charged once more, and that is
-    owed back.
+    Only another reference for an order that has its money is news: the patient was really charged once more, and that
+    is owed back.
 
     Raises:
-        NoticeRefused: it is about no payment that a gateway was asked for, or another amount.
+        NoticeRefused: it is about no order that a gateway was asked for, or another amount.
     """
-    payment = payments.find_payment(connection, notice.payment_id)
-    if payment is None or payment.gateway == WINDOW or payment.extra_of is not None:
+    order = payments.find_order(connection, notice.payment_id)
+    if order is None or order.gateway == WINDOW:
         raise NoticeRefused("payment_id")
-    placed = _locked(connection, payment.booking_id)
-    payment = payments.find_payment(connection, notice.payment_id)
-    if payment is None or notice.amount_cents != payment.amount_cents:
+    placed = _locked(connection, order.booking_ids)
+    order = payments.find_order(connection, notice.payment_id)
+    if order is None or notice.amount_cents != order.amount_cents:
         raise NoticeRefused("amount_cents")
-    if payment.state not in {"open", "superseded"}:
-        _take_again(connection, payment, placed, notice, now_us=now_us)
-        return payment.state
-    booking = placed.booking
-    # The slot is the patient's until the expiry takes it away, so money a second late still buys it.
-    state = "paid" if payment.state == "open" and booking.state == "held" else "refund_due"
-    payments.mark_paid(
-        connection,
-        payment.id,
-        gateway_ref=notice.gateway_ref,
-        payer_id=notice.payer_id,
-        paid_at_us=notice.paid_at_us,
-        state=state,
-    )
-    if state == "paid":
-        lifecycle.set_state(connection, [booking.id], "booked")
-    happened = _event("paid", placed, now_us, payer_id=notice.payer_id, payment_id=payment.id, state=state)
-    event_log.append(connection, [happened])
-    return state
+    if order.awaits_money:
+        return _settle(connection, order, placed, notice, now_us=now_us)
+    _take_again(connection, order, placed, notice, now_us=now_us)
+    return order.state
+
+
+def _settle(
+    connection: Connection,
+    order: payments.Order,
+    placed: Mapping[str, lifecycle.Placed],
+    notice: PaymentNotice,
+    *,
+    now_us: int,
+) -> str:
+    """Spend one charge on all of an order's payments, each by the state of its own booking; the order's state then."""
+    happened, bought = [], []
+    for payment in order.payments:
+        where = placed[payment.booking_id]
+        # The slot is the patient's until the expiry takes it away, so money a second late still buys it.
+        buys = payment.state == "open" and where.booking.state == "held"
+        state = "paid" if buys else "refund_due"
+        payments.mark_paid(
+            connection,
+            payment.id,
+            gateway_ref=notice.gateway_ref,
+            payer_id=notice.payer_id,
+            paid_at_us=notice.paid_at_us,
+            state=state,
+        )
+        if buys:
+            bought.append(payment.booking_id)
+        happened.append(_event("paid", where, now_us, payer_id=notice.payer_id, payment_id=payment.id, state=state))
+    if bought:
+        lifecycle.set_state(connection, bought, "booked")
+    event_log.append(connection, happened)
+    return "paid" if bought else "refund_due"
 
 
 def _take_again(
-    connection: Connection, payment: payments.Payment, placed: lifecycle.Placed, notice: PaymentNotice, *, now_us: int
+    connection: Connection,
+    order: payments.Order,
+    placed: Mapping[str, lifecycle.Placed],
+    notice: PaymentNotice,
+    *,
+    now_us: int,
 ) -> None:
-    """A notice about a payment that has its money: the same charge told again, or one charge too many."""
+    """A notice about an order that has its money: the same charge told again, or one charge too many."""
     ref = notice.gateway_ref
-    if ref == payment.gateway_ref or payments.find_extra_charge(connection, payment, gateway_ref=ref) is not None:
+    if ref == order.gateway_ref or payments.find_extra_charge(connection, order, gateway_ref=ref) is not None:
         return
     extra = payments.owe_extra_charge(
-        connection, payment, gateway_ref=ref, payer_id=notice.payer_id, paid_at_us=notice.paid_at_us, now_us=now_us
+        connection, order, gateway_ref=ref, payer_id=notice.payer_id, paid_at_us=notice.paid_at_us, now_us=now_us
     )
-    _log.warning("charged_twice", payment_id=payment.id, extra_payment_id=extra.id)
+    _log.warning("charged_twice", payment_id=order.id, extra_payment_id=extra.id)
     happened = _event(
-        "paid", placed, now_us, payer_id=notice.payer_id, payment_id=extra.id, extra_of=payment.id, state=extra.state
+        "paid",
+        placed[extra.booking_id],
+        now_us,
+        payer_id=notice.payer_id,
+        payment_id=extra.id,
+        extra_of=order.id,
+        state=extra.state,
     )
     event_log.append(connection, [happened])
 
@@ -187,7 +230,10 @@ def refund_due(db: Database, gateway: PaymentGateway, *, now_us: int, limit: int
     for payment, attempts in due:
         try:
             gateway.refund(
-                payment_id=payment.asked_as, gateway_ref=payment.gateway_ref or "", amount_cents=payment.amount_cents
+                payment_id=payment.asked_as,
+                gateway_ref=payment.gateway_ref or "",
+                amount_cents=payment.amount_cents,
+                refund_id=payment.id,
             )
         except (Unavailable, Refused) as error:
             # A gateway that says no is asked again too, and people see it in the log; nobody else waits behind it.
@@ -204,15 +250,33 @@ def refund_due(db: Database, gateway: PaymentGateway, *, now_us: int, limit: int
     return done
 
 
-def _owned(connection: Connection, booking_id: str, *, owner: str) -> Booking:
+def _owned(connection: Connection, booking_id: str, *, owner: str) -> dict[str, lifecycle.Placed]:
+    """A booking and those made with it, locked, if all are this account's."""
     if lifecycle.find_booking(connection, booking_id).booking.account_id != owner:
         raise BookingUnknown("booking_id")
-    return _locked(connection, booking_id).booking
+    together = _locked_together(connection, booking_id)
+    if any(placed.booking.account_id != owner for placed in together.values()):
+        raise BookingUnknown("booking_id")
+    return together
 
 
-def _locked(connection: Connection, booking_id: str) -> lifecycle.Placed:
-    lock_patients(connection, [lifecycle.find_booking(connection, booking_id).booking.patient_id])
-    return lifecycle.lock_booking(connection, booking_id)
+def _locked_together(connection: Connection, booking_id: str) -> dict[str, lifecycle.Placed]:
+    asked = lifecycle.find_booking(connection, booking_id).booking
+    return _locked(connection, parties.party_of(connection, asked))
+
+
+def _locked(connection: Connection, booking_ids: Sequence[str]) -> dict[str, lifecycle.Placed]:
+    lock_patients(connection, parties.patients_of(connection, booking_ids))
+    return {placed.booking.id: placed for placed in parties.lock_all(connection, booking_ids)}
+
+
+def _unpaid(together: Mapping[str, lifecycle.Placed], booking_id: str, *, now_us: int) -> list[Booking]:
+    """The held slots that are paid in one step with this one; an offer among them is to be accepted first."""
+    _held_until_us(together[booking_id].booking, now_us=now_us)
+    due = [placed.booking for placed in together.values() if placed.booking.state in {"offered", "held"}]
+    for booking in due:
+        _held_until_us(booking, now_us=now_us)
+    return due
 
 
 def _held_until_us(booking: Booking, *, now_us: int) -> int:

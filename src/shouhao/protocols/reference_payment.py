@@ -98,7 +98,7 @@ class ReferenceGateway:
             payer_id=said.payer_id,
         )
 
-    def refund(self, *, payment_id: str, gateway_ref: str, amount_cents: int) -> None:
+    def refund(self, *, payment_id: str, gateway_ref: str, amount_cents: int, refund_id: str) -> None:
         """Nothing moved, so nothing moves back."""
 
     def _order_mac(self, payment_id: str, amount_cents: int, expires_at_us: int) -> str:
