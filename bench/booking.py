@@ -18,8 +18,9 @@ from bench.hospital import Hospital, build
 from bench.servers import PostgreSQL, postgresql
 from shouhao.booking.decide import HoldTimes
 from shouhao.booking.desk import Desk, DeskSettings
-from shouhao.booking.model import BookRequest
-from shouhao.flows.book import DONE, BookingDesk
+from shouhao.booking.model import BookRequest, DeskRequest
+from shouhao.flows.desk import BookingDesk
+from shouhao.flows.once import DONE
 from shouhao.kernel.clock import SystemClock
 from shouhao.kernel.errors import Refused
 from shouhao.kernel.memory import settle
@@ -126,7 +127,7 @@ def book_all(url: str, *, lanes: int) -> float:
     made = build(db, sessions=BOOKINGS // SLOTS_EACH, slots_each=SLOTS_EACH, patients=BOOKINGS)
     counter = _Counter()
     settings = DeskSettings(lanes=lanes, queue_max=IN_FLIGHT)
-    desk: Desk[BookRequest, Answer | Refused] = Desk(BookingDesk(db, SystemClock(), HoldTimes()).decide, settings)
+    desk: Desk[DeskRequest, Answer | Refused] = Desk(BookingDesk(db, SystemClock(), HoldTimes()).decide, settings)
     desk.deliver_with(counter.deliver)
     requests = [_request(made, n) for n in range(BOOKINGS)]
     settle()  # as the servers do

@@ -19,7 +19,8 @@ from shouhao.booking.model import BookRequest
 from shouhao.booking.store import lifecycle
 from shouhao.booking.tables import bookings, departments, doctors, payments, sessions, slots
 from shouhao.flows import pay as pay_flow
-from shouhao.flows.book import DONE, book
+from shouhao.flows.book import book
+from shouhao.flows.once import DONE
 from shouhao.kernel.clock import DAY_US, HOUR_US, MINUTE_US, start_of_day_us
 from shouhao.kernel.errors import Refused
 from shouhao.kernel.ids import new_ids

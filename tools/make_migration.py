@@ -6,6 +6,8 @@ from pathlib import Path
 
 from alembic import command
 
+import shouhao.booking.antenatal_tables
+import shouhao.booking.draw_tables
 import shouhao.booking.tables
 import shouhao.gate.tables
 import shouhao.patients.tables

@@ -14,8 +14,9 @@ import structlog
 
 from shouhao.booking.decide import HoldTimes
 from shouhao.booking.desk_apart import LENGTH, Order, Said, encode
-from shouhao.booking.model import BookRequest
-from shouhao.flows.book import REFUSED, BookingDesk, refusal_body
+from shouhao.booking.model import DeskRequest
+from shouhao.flows.desk import BookingDesk
+from shouhao.flows.once import REFUSED, refusal_body
 from shouhao.kernel.clock import SystemClock
 from shouhao.kernel.errors import Refused, Unavailable
 from shouhao.kernel.memory import settle
@@ -26,7 +27,7 @@ from shouhao.store.engine import open_database
 _log = structlog.get_logger()
 
 _decode_order = msgspec.msgpack.Decoder(Order).decode
-_decode_batch = msgspec.msgpack.Decoder(list[BookRequest]).decode
+_decode_batch = msgspec.msgpack.Decoder(list[DeskRequest]).decode
 
 
 def work(reading: BinaryIO, writing: BinaryIO) -> None:
@@ -50,7 +51,7 @@ def work(reading: BinaryIO, writing: BinaryIO) -> None:
         db.close()
 
 
-def _decide(desk: BookingDesk, batch: Sequence[BookRequest]) -> list[Said]:
+def _decide(desk: BookingDesk, batch: Sequence[DeskRequest]) -> list[Said]:
     try:
         return [_said(answer) for answer in desk.decide(batch)]
     except Unavailable as error:

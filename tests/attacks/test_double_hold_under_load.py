@@ -24,7 +24,7 @@ from hospital import (
 )
 from shouhao.booking.desk import Desk, DeskSettings
 from shouhao.booking.tables import bookings, slots
-from shouhao.flows.book import BookingDesk
+from shouhao.flows.desk import BookingDesk
 from shouhao.kernel.clock import ManualClock
 from shouhao.store.engine import open_database
 

@@ -216,4 +216,4 @@ def test_an_extra_slot_whose_hold_runs_out_is_not_there_for_a_buyer(house):
         connection.execute(update(bookings).values(state="held", hold_expires_at_us=NOW_US))
     assert expire_holds(house, now_us=NOW_US) == 2
     left = {slot["extra"]: slot["state"] for slot in rows(house, slots, session_id="S1")}
-    assert left == {False: "free", True: "withdrawn"}
+    assert left == {False: "reserved", True: "withdrawn"}

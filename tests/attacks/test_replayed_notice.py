@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from flows.drawing import join, look, offers
 from hospital import (
     GATEWAY,
     NOW_US,
@@ -61,15 +62,18 @@ def test_a_notice_does_not_bring_a_returned_slot_back_or_a_second_refund(house):
 
 def test_a_notice_for_an_expired_hold_never_takes_the_slot_from_its_next_holder(house):
     add_session(house, "ONE", seats=1, half="pm")
-    late, quick = add_people(house, 2)
+    late, next_one = add_people(house, 2)
     late_id = booked(house, late, "ONE")
     notice = notice_for(house, late_id)
-    now_us = NOW_US + minutes(16)
-    expire_holds(house, now_us=now_us)
-    quick_id = booked(house, quick, "ONE", now_us=now_us)
+    join(house, next_one, session_id="ONE", now_us=NOW_US)
+    now_us = NOW_US + minutes(31)
+    expire_holds(house, now_us=now_us - minutes(10))
+    look(house, now_us)  # the waitlist's order is drawn
+    (offer,) = offers(house)
     for _ in range(3):
         assert deliver(house, notice, now_us=now_us) == "refund_due"
-    assert (booking_state(house, late_id), booking_state(house, quick_id)) == ("expired", "held")
+    assert (booking_state(house, late_id), booking_state(house, offer["id"])) == ("expired", "offered")
+    assert offer["patient_id"] == next_one.patient_id
     assert payment_state(house, late_id) == "refund_due"
 
 

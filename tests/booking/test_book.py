@@ -29,7 +29,7 @@ from hospital import (
     set_limits,
 )
 from shouhao.booking.tables import bookings, restrictions, sessions, slots
-from shouhao.flows.book import BookingDesk
+from shouhao.flows.desk import BookingDesk
 from shouhao.gate.store import insert_ended_sign_in
 from shouhao.kernel.clock import DAY_US, HOUR_US, ManualClock, iso
 from shouhao.patients.tables import accounts

@@ -34,6 +34,7 @@ from hospital import (
     rows,
     set_limits,
 )
+from shouhao.booking.draw_keys import DrawKeys
 from shouhao.booking.model import BookingUnknown, HoldExpired, SessionClosed, TooLateToReturn, WrongState
 from shouhao.booking.payment import NoticeRefused, PaymentNotice
 from shouhao.booking.tables import bookings, payments, restrictions, sessions, slots
@@ -42,9 +43,10 @@ from shouhao.flows.book import book
 from shouhao.flows.give_back import Caller, expire_holds, give_back
 from shouhao.flows.pay import begin_payment, refund_due, take_notice
 from shouhao.flows.release import release_due
-from shouhao.flows.work import Worker, WorkSettings, duties
+from shouhao.flows.work import Worker, WorkSettings, duties, release_duties
 from shouhao.kernel.clock import DAY_US, HOUR_US, SECOND_US, ManualClock, start_of_day_us
 from shouhao.kernel.errors import Refused, Unavailable
+from shouhao.kernel.randomness import SystemRandomness
 from shouhao.store.engine import open_database
 from shouhao.wiring import INVARIANTS
 
@@ -78,6 +80,15 @@ def begin(db, person, booking_id, *, now_us=NOW_US):
         return begin_payment(
             connection, booking_id=booking_id, owner=person.account_id, gateway=GATEWAY.name, hold=HOLD, now_us=now_us
         )
+
+
+def everything(db, settings):
+    """What the worker of a hospital does."""
+    keys = DrawKeys(b"s" * 32, b"r" * 32)
+    return [
+        *release_duties(db, keys, SystemRandomness()),
+        *duties(db, gateway=GATEWAY, invariants=INVARIANTS, settings=settings),
+    ]
 
 
 def hold_ends_us(db, booking_id):
@@ -166,11 +177,13 @@ class FailingGateway:
     name = GATEWAY.name
 
     def __init__(self, *failing, error):
-        self.failing, self.error, self.refunded = set(failing), error, []
+        self.failing, self.error, self.refunded, self.known = set(failing), error, [], set()
 
-    def refund(self, *, payment_id, gateway_ref, amount_cents):
+    def refund(self, *, payment_id, gateway_ref, amount_cents, refund_id):
         if payment_id in self.failing:
             raise self.error
+        assert refund_id not in self.known
+        self.known.add(refund_id)
         self.refunded.append((payment_id, gateway_ref, amount_cents))
 
 
@@ -200,7 +213,9 @@ def test_an_unpaid_hold_is_let_go_at_its_time_once(house):
     assert expire_holds(house, now_us=NOW_US + HOLD_US - 1) == 0
     assert [expire_holds(house, now_us=NOW_US + HOLD_US) for _ in range(2)] == [1, 0]
     assert (booking_state(house, booking_id), len(events(house, "expired"))) == ("expired", 1)
-    booked(house, next_one, "S1", slot_id="S1-002", now_us=NOW_US + HOLD_US)
+    (answer,) = book_now(house, ask(next_one, "S1", slot_id="S1-002"), now_us=NOW_US + HOLD_US)
+    assert code(answer) == "booking.slot_taken"  # it rests: nobody can lie in wait for it
+    assert rows(house, slots, id="S1-002")[0]["reserved_for"] == "rest"
 
 
 def test_more_holds_than_one_round_takes_are_let_go_over_rounds(house):
@@ -212,12 +227,14 @@ def test_more_holds_than_one_round_takes_are_let_go_over_rounds(house):
 # Returning
 
 
-def test_a_returned_slot_is_free_again_and_its_money_is_owed_back(house):
+def test_a_returned_slot_rests_and_its_money_is_owed_back(house):
     person, next_one = add_people(house, 2)
     booking_id = paid(house, person, "S1", slot_id="S1-001")
     assert return_slot(house, person, booking_id).booking.state == "returned"
     assert payment_state(house, booking_id) == "refund_due"
-    booked(house, next_one, "S1", slot_id="S1-001")
+    (answer,) = book_now(house, ask(next_one, "S1", slot_id="S1-001"))
+    assert code(answer) == "booking.slot_taken"
+    assert rows(house, slots, id="S1-001")[0]["reserved_for"] == "rest"
     with pytest.raises(WrongState):
         return_slot(house, person, booking_id)
     assert len(events(house, "cancelled")) == 1
@@ -387,7 +404,7 @@ def test_two_workers_at_once_do_each_thing_once(db_url):
     def work(which):
         started.wait()
         settings = WorkSettings()
-        todo = duties(which, gateway=GATEWAY, invariants=INVARIANTS, settings=settings)
+        todo = everything(which, settings)
         Worker(which, ManualClock(now_us), settings, todo).look()
 
     threads = [threading.Thread(target=work, args=(databases[n % 2],)) for n in range(4)]
@@ -415,7 +432,7 @@ def test_a_worker_that_looks_again_changes_nothing(house):
     settings = WorkSettings()
 
     def look():
-        todo = duties(house, gateway=GATEWAY, invariants=INVARIANTS, settings=settings)
+        todo = everything(house, settings)
         return Worker(house, clock, settings, todo).look()
 
     first = look()
@@ -490,7 +507,8 @@ def test_holds_that_run_out_again_and_again_bring_a_block_that_lapses(house):
         assert expire_holds(house, now_us=now_us) == 1
     assert code(book_now(house, ask(person, "S1"), now_us=now_us)[0]) == "booking.restricted"
     lapsed_us = now_us + 2 * DAY_US
-    assert code(book_now(house, ask(person, "S1"), now_us=lapsed_us)[0]) == "done"
+    add_session(house, "S2", half="pm")  # what ran out rests
+    assert code(book_now(house, ask(person, "S2"), now_us=lapsed_us)[0]) == "done"
 
 
 def test_one_hold_that_runs_out_costs_nothing(house):

@@ -31,7 +31,7 @@ from hospital import (
 from shouhao.booking.desk import Desk, DeskSettings
 from shouhao.booking.tables import bookings, payments, slots
 from shouhao.flows.attend import close_ended_sessions
-from shouhao.flows.book import BookingDesk
+from shouhao.flows.desk import BookingDesk
 from shouhao.flows.give_back import Caller, expire_holds, give_back
 from shouhao.flows.pay import refund_due
 from shouhao.kernel.clock import ManualClock

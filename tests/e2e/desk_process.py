@@ -16,7 +16,7 @@ from shouhao.booking.decide import HoldTimes
 from shouhao.booking.desk import Desk, DeskSettings
 from shouhao.booking.model import BookRequest
 from shouhao.booking.store.invariants import INVARIANTS
-from shouhao.flows.book import BookingDesk
+from shouhao.flows.desk import BookingDesk
 from shouhao.flows.work import Worker, WorkSettings, duties
 from shouhao.kernel.errors import Refused
 from shouhao.protocols.reference_payment import ReferenceGateway

@@ -40,6 +40,7 @@ class StoredSession:
     state: str
     release_at_us: int
     hot: bool
+    in_draw: bool = False  #: its entry window has opened
     slots: tuple[StoredSlot, ...] = ()
 
 
@@ -85,6 +86,8 @@ def decide(planned: PlannedSession, stored: StoredSession) -> Change:
                 en="differs from the stored session; import it as another",
             )
     regular = [slot for slot in stored.slots if not slot.extra]
+    if stored.state == "planned" and stored.in_draw:
+        return _keep(planned, stored, regular)
     if stored.state == "planned":
         return _follow(planned, stored, regular)
     return _grow(planned, stored, regular)
@@ -114,6 +117,16 @@ def _follow(planned: PlannedSession, stored: StoredSession, regular: Sequence[St
         added=_added(planned, stored, len(regular)),
         removed=removed,
     )
+
+
+def _keep(planned: PlannedSession, stored: StoredSession, regular: Sequence[StoredSlot]) -> Change:
+    """People have entered for what was announced: until the draw is made nothing of it changes."""
+    for field, name in _UNTIL_RELEASE.items():
+        if getattr(planned, name) != getattr(stored, name):
+            raise InvalidInput(field, zh="抽签报名已开始，不能更改", en="cannot change once entries are taken")
+    if planned.capacity != len(regular):
+        raise InvalidInput("capacity", zh="抽签报名已开始，不能更改", en="cannot change once entries are taken")
+    return Change()
 
 
 def _grow(planned: PlannedSession, stored: StoredSession, regular: Sequence[StoredSlot]) -> Change:

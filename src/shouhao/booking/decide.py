@@ -9,13 +9,16 @@ from dataclasses import dataclass, field
 
 from shouhao.booking.limits import LimitsPolicy, over_limit, restricted
 from shouhao.booking.model import (
+    ON_SITE_CHANNELS,
     AlreadyBooked,
     Applicant,
     BindingTooNew,
     Booking,
     BookRequest,
+    CareProofNeeded,
     FreeSlot,
     LiveBooking,
+    OnlyWithReferral,
     OpenSession,
     Restriction,
     SessionClosed,
@@ -25,7 +28,9 @@ from shouhao.booking.model import (
     SoldOut,
 )
 from shouhao.kernel.clock import SECOND_US, from_us
-from shouhao.kernel.errors import Refused
+from shouhao.kernel.errors import InvalidInput, Refused
+
+WINDOW, PHONE, CARE, REFERRAL = "window", "phone", "care", "referral"  #: `FreeSlot.reserved_for`
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,6 +40,7 @@ class BatchView:
     sessions: Mapping[str, OpenSession]
     free: dict[str, list[FreeSlot]]  #: by session, in the order of their numbers
     named: dict[str, FreeSlot] = field(default_factory=dict)  #: free slots that were asked for by id
+    reserved: dict[tuple[str, str], list[FreeSlot]] = field(default_factory=dict)  #: by session and whom they are for
     held: dict[str, list[LiveBooking]] = field(default_factory=dict)  #: by patient
     restrictions: Mapping[str, Sequence[Restriction]] = field(default_factory=dict)  #: by patient
     taken: set[str] = field(default_factory=set)  #: slots given out by this batch
@@ -100,7 +106,7 @@ def _decide_one(
     )
     if refusal is not None:
         return refusal
-    slot = _take(request, session, view)
+    slot = _take(request, applicant, session, view)
     if isinstance(slot, Refused):
         return slot
     mine = LiveBooking(session.id, session.department_id, session.day)
@@ -161,17 +167,50 @@ def _not_entitled(
     return over_limit(held, department_id=session.department_id, day=session.day, policy=policy)
 
 
-def _take(request: BookRequest, session: OpenSession, view: BatchView) -> FreeSlot | Refused:
+def _take(request: BookRequest, applicant: Applicant, session: OpenSession, view: BatchView) -> FreeSlot | Refused:
+    if request.pool is not None:
+        return _take_kept(request, applicant, session, view)
     if request.slot_id is not None:
         slot = view.named.get(request.slot_id)
         if slot is None or slot.session_id != session.id or slot.id in view.taken:
             return SlotTaken("slot_id")
         view.taken.add(slot.id)
         return slot
-    free = view.free.get(session.id)
+    for pool in _own_pools(request, applicant):
+        slot = _first(view.reserved.get((session.id, pool)), view)
+        if slot is not None:
+            return slot
+    return _first(view.free.get(session.id), view) or SoldOut("session_id")
+
+
+def _own_pools(request: BookRequest, applicant: Applicant) -> tuple[str, ...]:
+    """What is kept for this way in, used up before what is everybody's: it would otherwise lie idle."""
+    if request.channel in ON_SITE_CHANNELS:
+        return (WINDOW,)
+    if request.channel == PHONE and applicant.care_ground is not None:
+        return (PHONE,)
+    return ()
+
+
+def _take_kept(
+    request: BookRequest, applicant: Applicant, session: OpenSession, view: BatchView
+) -> FreeSlot | Refused:
+    """A slot that is kept for people in need, or for referrals."""
+    if request.pool == CARE:
+        if applicant.care_ground is None:
+            return CareProofNeeded("patient_id")
+    elif request.pool == REFERRAL:
+        if request.staff_id is None or request.note is None:
+            return OnlyWithReferral("pool")
+    else:
+        return InvalidInput("pool", zh="应为 care 或 referral", en="must be care or referral")
+    return _first(view.reserved.get((session.id, request.pool)), view) or SoldOut("session_id")
+
+
+def _first(free: list[FreeSlot] | None, view: BatchView) -> FreeSlot | None:
     while free:
         slot = free.pop(0)
         if slot.id not in view.taken:
             view.taken.add(slot.id)
             return slot
-    return SoldOut("session_id")
+    return None

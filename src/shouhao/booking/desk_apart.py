@@ -20,7 +20,7 @@ import msgspec
 import structlog
 
 from shouhao.booking.desk import DeskSettings, Reply
-from shouhao.booking.model import BookRequest, DeskFull
+from shouhao.booking.model import DeskFull, DeskRequest
 from shouhao.kernel.errors import Unavailable
 from shouhao.store.answers import Answer
 
@@ -55,7 +55,7 @@ class Said(msgspec.Struct, frozen=True, array_like=True):
 encode = msgspec.msgpack.Encoder().encode
 _decode_said = msgspec.msgpack.Decoder(list[Said]).decode
 
-_Waiting = tuple[BookRequest, Reply[Any]]
+_Waiting = tuple[DeskRequest, Reply[Any]]
 
 
 class DeskApart:
@@ -102,7 +102,7 @@ class DeskApart:
         if self._serving is not None:
             await self._serving
 
-    def submit(self, asked: BookRequest, reply: Reply[Any], *, lane_key: str) -> None:  # noqa: ARG002 - one lane
+    def submit(self, asked: DeskRequest, reply: Reply[Any], *, lane_key: str) -> None:  # noqa: ARG002 - one lane
         """Put a request in the queue; as `Desk.submit`.
 
         Raises:

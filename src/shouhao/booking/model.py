@@ -8,7 +8,7 @@ from shouhao.kernel.clock import iso
 from shouhao.kernel.errors import Refused, Unavailable
 from shouhao.store.answers import Once
 
-BookingState = Literal["held", "booked", "checked_in", "returned", "expired", "no_show"]
+BookingState = Literal["offered", "held", "booked", "checked_in", "returned", "expired", "no_show"]
 
 #: Channels whose staff see the patient or hear them, so that they may book without the patient's own account.
 ASSISTED_CHANNELS = frozenset({"window", "phone", "kiosk"})
@@ -16,7 +16,7 @@ ASSISTED_CHANNELS = frozenset({"window", "phone", "kiosk"})
 ON_SITE_CHANNELS = frozenset({"window", "kiosk"})
 
 
-class BookRequest(msgspec.Struct, frozen=True, kw_only=True):
+class BookRequest(msgspec.Struct, frozen=True, kw_only=True, tag="book"):
     """One request for one slot. A msgspec struct: thousands are made a second."""
 
     patient_id: str
@@ -29,7 +29,43 @@ class BookRequest(msgspec.Struct, frozen=True, kw_only=True):
     device_id: str | None = None
     ip: str | None = None
     user_agent: str | None = None
+    pool: str | None = None  #: care or referral: a slot that is kept for such people
+    note: str | None = None  #: what staff saw, such as the number of a referral
     once: Once | None = None
+
+
+class ReturnRequest(msgspec.Struct, frozen=True, kw_only=True, tag="return"):
+    """One request to return a slot, or to decline an offer."""
+
+    booking_id: str
+    channel: str
+    account_id: str | None = None  #: None: staff do it
+    staff_id: str | None = None
+    sign_in_id: str | None = None
+    device_id: str | None = None
+    ip: str | None = None
+    user_agent: str | None = None
+    once: Once | None = None
+
+
+class EntryRequest(msgspec.Struct, frozen=True, kw_only=True, tag="enter"):
+    """One request to stand in a draw, or to join the waitlist of a session."""
+
+    patient_ids: tuple[str, ...]
+    draw_id: str | None = None  #: one of these two
+    session_id: str | None = None
+    wishes: tuple[str, ...] = ()  #: session ids, best first; none: the one session it is about
+    channel: str
+    account_id: str | None = None  #: None: at an assisted channel
+    sign_in_id: str | None = None
+    staff_id: str | None = None
+    device_id: str | None = None
+    ip: str | None = None
+    user_agent: str | None = None
+    once: Once | None = None
+
+
+DeskRequest = BookRequest | EntryRequest | ReturnRequest  #: what is asked of the desk
 
 
 class Applicant(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +73,7 @@ class Applicant(msgspec.Struct, frozen=True, kw_only=True):
 
     refusal: Refused | None = None  #: why this person, or this account for this person, may not book at all
     hot_from_us: int = 0  #: from when on this binding may book hot sessions
+    care_ground: str | None = None  #: why this person may use the care pool: aged, disabled, pregnant
 
 
 class OpenSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +98,7 @@ class FreeSlot(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     starts_at_us: int
     ends_at_us: int
+    reserved_for: str | None = None  #: window, phone, referral, care; None: anyone
 
 
 class LiveBooking(msgspec.Struct, frozen=True):
@@ -97,7 +135,9 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     created_at_us: int
     hold_expires_at_us: int | None
     ended_at_us: int = 0  #: 0 while live
-    live: bool = True  #: held, booked or checked in
+    live: bool = True  #: offered, held, booked or checked in
+    party_id: str | None = None  #: bookings that were made together, all or nothing
+    wait_id: str | None = None  #: the place on a waitlist that it was offered to
 
 
 class BookingView(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,13 +154,14 @@ class BookingView(msgspec.Struct, frozen=True, kw_only=True):
     starts_at: str
     ends_at: str
     fee_cents: int
-    hold_expires_at: str | None
+    hold_expires_at: str | None  #: until when an offer is to be accepted, or a held slot to be paid
     created_at: str
+    party_id: str | None
 
 
 def view(booking: Booking, *, number: int, ends_at_us: int) -> BookingView:
     """What the owner sees; instants as ISO 8601 in the hospital's zone."""
-    held = booking.state == "held" and booking.hold_expires_at_us is not None
+    held = booking.state in {"offered", "held"} and booking.hold_expires_at_us is not None
     return BookingView(
         id=booking.id,
         state=booking.state,
@@ -135,6 +176,7 @@ def view(booking: Booking, *, number: int, ends_at_us: int) -> BookingView:
         fee_cents=booking.fee_cents,
         hold_expires_at=iso(booking.hold_expires_at_us or 0) if held else None,
         created_at=iso(booking.created_at_us),
+        party_id=booking.party_id,
     )
 
 
@@ -182,6 +224,30 @@ class SlotTaken(Refused):
     code = "booking.slot_taken"
     zh = "该号已被预约"
     en = "This slot is taken"
+
+
+class CareProofNeeded(Refused):
+    """The slots that are left are kept for people of 65 and older, disabled or pregnant."""
+
+    code = "booking.care_proof_needed"
+    zh = "该号仅限 65 岁及以上、残疾或怀孕的就诊人；残疾或怀孕请先到窗口登记证明"
+    en = "This slot is kept for people of 65 and older, disabled or pregnant; show a proof at the window first"
+
+
+class OnlyWithReferral(Refused):
+    """The slots that are left are kept for referrals, which staff enter."""
+
+    code = "booking.only_with_referral"
+    zh = "转诊号源由窗口凭转诊单办理"
+    en = "Slots for referrals are given at the window, against the referral"
+
+
+class OfferExpired(Refused):
+    """The time to accept is over."""
+
+    code = "booking.offer_expired"
+    zh = "确认时限已过，号源已转给下一位"
+    en = "The time to accept is over and the slot went to the next in line"
 
 
 class AlreadyBooked(Refused):

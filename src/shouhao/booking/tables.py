@@ -44,6 +44,9 @@ sessions = Table(
     instant("released_at_us", nullable=True),
     Column("hot", Boolean, nullable=False),
     identifier("source"),  # csv, fhir, calendar, console
+    identifier("draw_id", nullable=True),  # the draw that allots its slots, from the opening of the entry window
+    Column("release_policy", Text, nullable=True),  # JSON: the policy it was released under, with scope and version
+    instant("revisit_at_us", nullable=True),  # when its reserved slots are to be looked at again
     CheckConstraint("fee_cents >= 0", name="fee"),
     CheckConstraint("ends_at_us > starts_at_us", name="span"),
     sqlite_with_rowid=False,
@@ -53,6 +56,16 @@ Index("ix_sessions_doctor_id_day", sessions.c.doctor_id, sessions.c.day)
 Index("ix_sessions_day_id", sessions.c.day, sessions.c.id)
 Index("ix_sessions_state_release_at_us", sessions.c.state, sessions.c.release_at_us)
 
+Index(
+    "ix_sessions_draw_id",
+    sessions.c.draw_id,
+    sqlite_where=text("draw_id IS NOT NULL"),
+    postgresql_where=text("draw_id IS NOT NULL"),
+)
+
+_REVISIT = text("revisit_at_us IS NOT NULL")
+Index("ix_sessions_revisit", sessions.c.revisit_at_us, sqlite_where=_REVISIT, postgresql_where=_REVISIT)
+
 slots = Table(
     "slots",
     metadata,
@@ -61,9 +74,11 @@ slots = Table(
     Column("number", Integer, nullable=False),  # 号序, from 1
     instant("starts_at_us"),
     instant("ends_at_us"),
-    identifier("state"),  # planned, free, taken, withdrawn
+    identifier("state"),  # planned, free, taken, withdrawn, reserved
     identifier("booking_id", nullable=True),  # the live booking that holds it
     Column("extra", Boolean, nullable=False),
+    # Whom a reserved slot is for: draw, window, phone, referral, care, waitlist (its order is not drawn yet), rest.
+    identifier("reserved_for", nullable=True),
     UniqueConstraint("session_id", "number"),
     CheckConstraint("number > 0", name="number"),
     CheckConstraint("(state = 'taken') = (booking_id IS NOT NULL)", name="taken_has_a_booking"),
@@ -74,6 +89,16 @@ slots = Table(
 # SQLite steps over taken slots slowly; on PostgreSQL an index on the state would cost each change of hands its place on
 # its own page (a heap-only update), which is dearer than stepping over.
 Index("ix_slots_free", slots.c.session_id, slots.c.number, sqlite_where=text("state = 'free'")).ddl_if(dialect="sqlite")
+
+# Taking a free slot does not touch this column, so on PostgreSQL a slot still changes hands on its own page.
+_RESERVED = text("reserved_for IS NOT NULL")
+Index(
+    "ix_slots_reserved_for",
+    slots.c.reserved_for,
+    slots.c.session_id,
+    sqlite_where=_RESERVED,
+    postgresql_where=_RESERVED,
+)
 
 bookings = Table(
     "bookings",
@@ -86,14 +111,16 @@ bookings = Table(
     identifier("patient_id"),
     identifier("account_id", nullable=True),
     identifier("channel"),
-    identifier("state"),  # held, booked, checked_in, returned, expired, no_show
-    Column("live", Boolean, nullable=False),  # held, booked or checked in
+    identifier("state"),  # offered, held, booked, checked_in, returned, expired, no_show
+    Column("live", Boolean, nullable=False),  # offered, held, booked or checked in
     Column("fee_cents", Integer, nullable=False),
     instant("starts_at_us"),  # when the slot's segment starts
     instant("created_at_us"),
     instant("hold_expires_at_us", nullable=True),
     instant("ended_at_us"),  # 0 while live
-    CheckConstraint("live = (state IN ('held', 'booked', 'checked_in'))", name="live"),
+    identifier("party_id", nullable=True),  # bookings that were made together, all or nothing
+    identifier("wait_id", nullable=True),  # the place on a waitlist that it was offered to
+    CheckConstraint("live = (state IN ('offered', 'held', 'booked', 'checked_in'))", name="live"),
     CheckConstraint("live = (ended_at_us = 0)", name="live_has_no_end"),
     postgresql_with={"fillfactor": "80"},
     sqlite_with_rowid=False,
@@ -109,13 +136,17 @@ Index(
     unique=True,
 )
 Index("ix_bookings_held_until", bookings.c.hold_expires_at_us, sqlite_where=_HELD, postgresql_where=_HELD)
+_OFFERED = text("state = 'offered'")
+Index("ix_bookings_offered_until", bookings.c.hold_expires_at_us, sqlite_where=_OFFERED, postgresql_where=_OFFERED)
+_TOGETHER = text("party_id IS NOT NULL")
+Index("ix_bookings_party_id", bookings.c.party_id, sqlite_where=_TOGETHER, postgresql_where=_TOGETHER)
 
 payments = Table(
     "payments",
     metadata,
     identifier("id", primary_key=True),
     identifier("booking_id"),
-    identifier("extra_of", nullable=True),  # the payment that the gateway charged once more
+    identifier("extra_of", nullable=True),  # what the gateway charged once more: an order, or a payment alone
     identifier("payer_id", nullable=True),
     Column("amount_cents", Integer, nullable=False),
     identifier("state"),  # open, superseded, paid, refund_due, refunded
@@ -126,9 +157,12 @@ payments = Table(
     instant("refunded_at_us", nullable=True),
     Column("refund_attempts", Integer, nullable=False, server_default="0"),
     instant("refund_next_at_us", nullable=True),
+    identifier("order_id", nullable=True),  # what the gateway was asked for in one step; none: this payment alone
     UniqueConstraint("extra_of", "gateway_ref"),  # one charge is owed back once
 )
 Index("ix_payments_booking_id", payments.c.booking_id)
+_ORDERED = text("order_id IS NOT NULL")
+Index("ix_payments_order_id", payments.c.order_id, sqlite_where=_ORDERED, postgresql_where=_ORDERED)
 Index(
     "uq_payments_live",
     payments.c.booking_id,

@@ -84,18 +84,17 @@ def _close(connection: Connection, session_id: str, *, policy: limits.LimitsPoli
     if lifecycle.unattended_in(connection, session_id) != waiting:
         return 0  # somebody came, or a last booking was made, while we waited for the locks: the next look sees it
     # Money that comes after the session is over buys nothing, so a hold ends with it and the money is owed back.
-    unpaid = lifecycle.lock_bookings(connection, [booking_id for booking_id, _ in waiting], state="held")
-    let_go(connection, unpaid, to_state="withdrawn", now_us=now_us)
-    absent = lifecycle.lock_bookings(connection, [booking_id for booking_id, _ in waiting], state="booked")
+    unpaid = lifecycle.lock_bookings(connection, [b for b, _ in waiting], states=("offered", "held"))
+    let_go(connection, unpaid, now_us=now_us)
+    absent = lifecycle.lock_bookings(connection, [b for b, _ in waiting], states=("booked",))
     ids = [placed.booking.id for placed in absent]
-    lifecycle.free_slots(connection, ids, to_state="withdrawn")
+    lifecycle.withdraw_slots(connection, [*ids, *(placed.booking.id for placed in unpaid)])
     lifecycle.set_state(connection, ids, "no_show", ended_at_us=now_us)
     since_us = limits.marks_since_us("no_show", policy=policy, now_us=now_us)
-    for placed in absent:
-        patient_id = placed.booking.patient_id
-        marks = lifecycle.count_marks(connection, patient_id, "no_show", since_us=since_us)
-        penalty = limits.after_no_show(marks=marks, policy=policy, now_us=now_us)
-        lifecycle.restrict(connection, patient_id, [penalty], booking_id=placed.booking.id, now_us=now_us)
+    missed = [placed.booking for placed in absent]
+    marks = lifecycle.count_marks(connection, {b.patient_id for b in missed}, "no_show", since_us=since_us)
+    given = [(b, limits.after_no_show(marks=marks[b.patient_id], policy=policy, now_us=now_us)) for b in missed]
+    lifecycle.restrict(connection, given, now_us=now_us)
     event_log.append(connection, [_event("no_show", placed, now_us, None) for placed in absent])
     release_store.close_session(connection, session_id)
     return len(absent)

@@ -1,8 +1,15 @@
-"""Release: at its time a planned session opens, under its release policy, once and on record."""
+"""Release: at its time a planned session opens, under its release policy, once and on record.
 
-from shouhao.booking.release.first_come import to_open
+Sessions that go by draw are opened by their draw (draws.py): their time is when its window is over.
+"""
+
+from sqlalchemy import Connection
+
+from shouhao.booking.release.policy import InForce, in_force
 from shouhao.booking.store import desk as desk_store
 from shouhao.booking.store import release as release_store
+from shouhao.booking.store.release import Planned
+from shouhao.booking.store.release_policies import policies_in_force
 from shouhao.kernel.events import Event
 from shouhao.store import event_log
 from shouhao.store.engine import Database
@@ -11,25 +18,38 @@ from shouhao.store.engine import Database
 def release_due(db: Database, *, now_us: int, limit: int = 200) -> int:
     """Open every session whose time has come; how many. A restart in between neither loses nor repeats one."""
     with db.write() as connection:
-        due = release_store.due_sessions(connection, now_us=now_us, limit=limit)
+        due = release_store.due_sessions(connection, before_us=now_us, limit=limit)
         if not due:
             return 0
-        locked = desk_store.lock_sessions(connection, due)
-        opening = to_open(list(locked.values()))
-        release_store.open_sessions(connection, opening, now_us=now_us)
-        event_log.append(
-            connection,
-            [
-                Event(
-                    at_us=now_us,
-                    kind="released",
-                    department_id=locked[session_id].department_id,
-                    doctor_id=locked[session_id].doctor_id,
-                    session_id=session_id,
-                    released_at_us=now_us,
-                    detail={"policy": "first_come"},
-                )
-                for session_id in opening
-            ],
+        kept = policies_in_force(connection, now_us=now_us)
+        ruled = {s.id: (s, ruling(kept, s)) for s in due}
+        without_draw = {session_id for session_id, (_, by) in ruled.items() if not by.policy.draws()}
+        locked = desk_store.lock_sessions(connection, without_draw)
+        opening = release_store.still_planned(connection, locked)
+        public = release_store.open_sessions(
+            connection, {i: (ruled[i][0].starts_at_us, ruled[i][1]) for i in sorted(opening)}, now_us=now_us
         )
+        for session_id in sorted(opening):
+            session, by = ruled[session_id]
+            record_released(connection, session, by, public=public[session_id], now_us=now_us)
         return len(opening)
+
+
+def ruling(kept: dict[str, InForce], session: Planned) -> InForce:
+    """The policy that rules a planned session."""
+    return in_force(kept, department_id=session.department_id, doctor_id=session.doctor_id, kind=session.kind)
+
+
+def record_released(connection: Connection, session: Planned, by: InForce, *, public: int, now_us: int) -> None:
+    """What is recorded of a release."""
+    detail = {"policy": by.policy.kind, "scope": by.scope, "version": by.version, "public": public}
+    happened = Event(
+        at_us=now_us,
+        kind="released",
+        department_id=session.department_id,
+        doctor_id=session.doctor_id,
+        session_id=session.id,
+        released_at_us=now_us,
+        detail=detail,
+    )
+    event_log.append(connection, [happened])

@@ -11,14 +11,19 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy import Connection
 
+from shouhao.booking.draw_keys import DrawKeys
 from shouhao.booking.payment import PaymentGateway
+from shouhao.booking.store.draws import next_close_us
 from shouhao.booking.store.release import next_release_us
 from shouhao.flows.attend import close_ended_sessions
+from shouhao.flows.draws import make_due, open_windows, publish_commitments, seal_due
 from shouhao.flows.give_back import expire_holds
 from shouhao.flows.pay import refund_due
 from shouhao.flows.release import release_due
+from shouhao.flows.reopen import hand_kept_on, open_rested, revisit_due
 from shouhao.kernel.clock import HOUR_US, SECOND_US, Clock
 from shouhao.kernel.errors import Unavailable
+from shouhao.kernel.randomness import Randomness
 from shouhao.store import answers
 from shouhao.store.engine import Database
 from shouhao.store.invariants import Invariant, Violation, check
@@ -59,13 +64,26 @@ def duties(
         more: duties of other rooms' stories.
     """
     return [
-        Duty(name="release", do=lambda now_us: release_due(db, now_us=now_us)),
         Duty(name="expire", do=lambda now_us: expire_holds(db, now_us=now_us)),
         Duty(name="refund", do=lambda now_us: refund_due(db, gateway, now_us=now_us)),
         Duty(name="close_sessions", do=lambda now_us: _close(db, now_us), every_s=5.0),
         *more,
         Duty(name="forget_answers", do=lambda now_us: _forget(db, settings, now_us), every_s=600.0),
         Duty(name="invariants", do=lambda _: _check(db, invariants), every_s=settings.invariants_every_s),
+    ]
+
+
+def release_duties(db: Database, keys: DrawKeys, randomness: Randomness) -> list[Duty]:
+    """What opens, draws and hands on, before everything else: thousands wait for it to the second."""
+    return [
+        Duty(name="open_windows", do=lambda now_us: open_windows(db, keys, now_us=now_us)),
+        Duty(name="release", do=lambda now_us: release_due(db, now_us=now_us)),
+        Duty(name="seal", do=lambda now_us: seal_due(db, keys, now_us=now_us)),
+        Duty(name="make_draws", do=lambda now_us: make_due(db, keys, now_us=now_us)),
+        Duty(name="hand_kept_on", do=lambda now_us: hand_kept_on(db, now_us=now_us), every_s=0.5),
+        Duty(name="commitments", do=lambda _: publish_commitments(db, keys), every_s=1.0),
+        Duty(name="revisit", do=lambda now_us: revisit_due(db, now_us=now_us), every_s=5.0),
+        Duty(name="open_rested", do=lambda now_us: open_rested(db, randomness, now_us=now_us), every_s=5.0),
     ]
 
 
@@ -128,12 +146,12 @@ class Worker:
     def _pause_s(self) -> float:
         try:
             with self._db.read() as connection:
-                release_us = next_release_us(connection)
+                soon = [at for at in (next_release_us(connection), next_close_us(connection)) if at is not None]
         except Unavailable:
             return self._settings.tick_s
-        if release_us is None:
+        if not soon:
             return self._settings.tick_s
-        until_s = (release_us - self._clock.now_us()) / SECOND_US
+        until_s = (min(soon) - self._clock.now_us()) / SECOND_US
         return min(self._settings.tick_s, max(until_s, 0.001))
 
 

@@ -46,6 +46,29 @@ EventKind = Literal[
     "policy_changed",
     "channel_changed",
     "staff_changed",
+    # Draws, waitlists, and what becomes of returned slots:
+    "draw_opened",
+    "draw_withdrawn",
+    "draw_sealed",
+    "draw_made",
+    "draw_contribution",
+    "waitlist_left",
+    "slot_moved",
+    "care_proof_recorded",
+    "care_proof_revoked",
+    "people_declared_apart",
+    # Antenatal registration:
+    "antenatal_applied",
+    "antenatal_waiting",
+    "antenatal_granted",
+    "antenatal_confirmed",
+    "antenatal_lapsed",
+    "antenatal_withdrawn",
+    "antenatal_assessed",
+    "antenatal_corrected",
+    "antenatal_referred",
+    "antenatal_offer_changed",
+    "antenatal_month",
 ]
 EVENT_KINDS: tuple[str, ...] = get_args(EventKind)
 

@@ -183,9 +183,12 @@ def first_of(dialect: str, table: str, alias: str, *, where: str, order: str, co
     return f"JOIN {table} {alias} ON {alias}.id IN ({found})"
 
 
-def locked(dialect: str, *, of: str) -> str:
+def locked(dialect: str, *, of: str, skip: bool = False) -> str:
     """The SQL that keeps the rows of `of` still until the unit of work ends, waiting in the order they are read.
 
     SQLite has one writer, who locks everything from the start; there it is nothing.
+
+    Args:
+        skip: leave out rows that another unit of work holds, instead of waiting for it.
     """
-    return f" FOR NO KEY UPDATE OF {of}" if dialect == "postgresql" else ""
+    return f" FOR NO KEY UPDATE OF {of}{' SKIP LOCKED' if skip else ''}" if dialect == "postgresql" else ""

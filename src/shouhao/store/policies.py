@@ -51,8 +51,13 @@ def effective(connection: Connection, kind: str, *, now_us: int) -> PolicyVersio
     return None if row is None else _version(row)
 
 
-def all_effective(connection: Connection, *, now_us: int) -> dict[str, PolicyVersion]:
-    """The version in force of every kind that has one, in one look."""
+def all_effective(connection: Connection, *, now_us: int, prefix: str = "") -> dict[str, PolicyVersion]:
+    """The version in force of every kind that has one, in one look.
+
+    Args:
+        prefix: only kinds that begin so; without it, only kinds that have no scope behind a colon.
+    """
+    which = {"now_us": now_us, "least": prefix, "most": prefix + "\x7f"} if prefix else {"now_us": now_us}
     return {
         kind: PolicyVersion(
             kind=kind,
@@ -64,17 +69,17 @@ def all_effective(connection: Connection, *, now_us: int) -> dict[str, PolicyVer
             created_at_us=created_at_us,
         )
         for kind, version, effective_at_us, body, staff_id, reason, created_at_us in batch.rows(
-            connection, _ALL_EFFECTIVE, {"now_us": now_us}
+            connection, _SCOPED if prefix else _PLAIN, which
         )
     }
 
 
-_ALL_EFFECTIVE = text(
-    """
+_ALL_EFFECTIVE = """
     SELECT p.kind, p.version, p.effective_at_us, p.body, p.staff_id, p.reason, p.created_at_us FROM policies p
     WHERE p.version = (SELECT max(q.version) FROM policies q WHERE q.kind = p.kind AND q.effective_at_us <= :now_us)
     """
-)
+_PLAIN = text(_ALL_EFFECTIVE + "AND p.kind NOT LIKE '%:%'")
+_SCOPED = text(_ALL_EFFECTIVE + "AND p.kind >= :least AND p.kind < :most")
 
 
 def history(connection: Connection, kind: str) -> list[PolicyVersion]:

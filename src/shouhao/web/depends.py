@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 
-from shouhao.flows.book import SignedOut
+from shouhao.flows.applicants import SignedOut
 from shouhao.flows.give_back import Caller
 from shouhao.gate.model import SignIn, SignInRefused
 from shouhao.gate.sign_ins import is_ended

@@ -13,7 +13,7 @@ from fastapi import Response
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from shouhao.flows.book import DONE, REFUSED, refusal_body
+from shouhao.flows.once import DONE, REFUSED, refusal_body
 from shouhao.kernel.errors import Refused
 from shouhao.store.answers import Answer, Once, act_once
 from shouhao.store.engine import Database

@@ -303,6 +303,7 @@ def _stored_session(row: Any, held: Sequence[StoredSlot]) -> StoredSession:
         state=row.state,
         release_at_us=row.release_at_us,
         hot=row.hot,
+        in_draw=row.draw_id is not None,
         slots=tuple(held),
     )
 

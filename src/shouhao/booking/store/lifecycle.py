@@ -4,11 +4,12 @@ Each function works under the caller's unit of work. `lock_booking` takes the lo
 patient was locked by the flow, then session, then booking and slot.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, case, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
 from shouhao.booking.limits import Penalty
 from shouhao.booking.model import Booking, BookingState, BookingUnknown
@@ -25,6 +26,7 @@ class Placed:
     booking: Booking
     number: int
     ends_at_us: int
+    extra: bool
     session_ends_at_us: int
     doctor_id: str | None
 
@@ -35,6 +37,7 @@ def _placed() -> Select[Any]:
             *(bookings.c[name] for name in _FIELDS),
             slots.c.number,
             slots.c.ends_at_us.label("slot_ends_at_us"),
+            slots.c.extra,
             sessions.c.ends_at_us.label("session_ends_at_us"),
             sessions.c.doctor_id,
         )
@@ -48,6 +51,7 @@ def _read(row: Row[Any]) -> Placed:
         booking=Booking(**{name: getattr(row, name) for name in _FIELDS}),
         number=row.number,
         ends_at_us=row.slot_ends_at_us,
+        extra=row.extra,
         session_ends_at_us=row.session_ends_at_us,
         doctor_id=row.doctor_id,
     )
@@ -90,20 +94,19 @@ def bookings_of(
 
 def set_state(connection: Connection, booking_ids: Sequence[str], state: BookingState, *, ended_at_us: int = 0) -> None:
     """Move locked bookings to a state; one that is not live has an end."""
-    live = state in {"held", "booked", "checked_in"}
+    live = state in {"offered", "held", "booked", "checked_in"}
     connection.execute(
         update(bookings).where(bookings.c.id.in_(booking_ids)).values(state=state, live=live, ended_at_us=ended_at_us)
     )
 
 
-def free_slots(connection: Connection, booking_ids: Sequence[str], *, to_state: str = "free") -> None:
-    """Let go of the slots these bookings held.
-
-    An extra slot was added for one patient: whatever the others become, it is withdrawn. Were it free, a friend of
-    somebody inside could return it to the public at a moment that only the buyer knows.
-    """
-    after = case((slots.c.extra, "withdrawn"), else_=to_state)
-    connection.execute(update(slots).where(slots.c.booking_id.in_(booking_ids)).values(state=after, booking_id=None))
+def withdraw_slots(connection: Connection, booking_ids: Sequence[str]) -> None:
+    """The slots that these bookings held are given out no more: their session is over."""
+    connection.execute(
+        update(slots)
+        .where(slots.c.booking_id.in_(booking_ids))
+        .values(state="withdrawn", reserved_for=None, booking_id=None)
+    )
 
 
 def extend_hold(connection: Connection, booking_id: str, *, until_us: int) -> None:
@@ -111,19 +114,50 @@ def extend_hold(connection: Connection, booking_id: str, *, until_us: int) -> No
     connection.execute(update(bookings).where(bookings.c.id == booking_id).values(hold_expires_at_us=until_us))
 
 
-def due_holds(connection: Connection, *, now_us: int, limit: int) -> list[tuple[str, str]]:
-    """Booking and patient ids whose time to pay is over, oldest first."""
-    rows = connection.execute(
-        select(bookings.c.id, bookings.c.patient_id)
-        .where(bookings.c.state == "held", bookings.c.hold_expires_at_us <= now_us)
-        .order_by(bookings.c.hold_expires_at_us)
-        .limit(limit)
+def hold_until(connection: Connection, booking_ids: Sequence[str], *, created_at_us: int, until_us: int) -> None:
+    """Accepted offers wait for their payment as if they had been booked at that moment."""
+    connection.execute(
+        update(bookings)
+        .where(bookings.c.id.in_(booking_ids))
+        .values(created_at_us=created_at_us, hold_expires_at_us=until_us)
     )
-    return [(row.id, row.patient_id) for row in rows]
 
 
-def lock_bookings(connection: Connection, ids: Sequence[str], *, state: BookingState) -> list[Placed]:
-    """Those of these bookings that are in this state now and until the unit of work ends, with their sessions.
+def due_holds(connection: Connection, *, now_us: int, limit: int) -> list[str]:
+    """Bookings whose time to accept or to pay is over, oldest first, with everybody they were made together with."""
+    due: list[str] = []
+    parties: set[str] = set()
+    for state in ("held", "offered"):  # each has an index of its own
+        rows = connection.execute(
+            select(bookings.c.id, bookings.c.party_id)
+            .where(bookings.c.state == state, bookings.c.hold_expires_at_us <= now_us)
+            .order_by(bookings.c.hold_expires_at_us)
+            .limit(limit)
+        )
+        for row in rows:
+            due.append(row.id)
+            if row.party_id is not None:
+                parties.add(row.party_id)
+    return sorted({*due, *unsettled_of_parties(connection, parties)})
+
+
+def unsettled_of_parties(connection: Connection, party_ids: Iterable[str]) -> list[str]:
+    """The bookings of these parties that are not paid for yet: they live or die together."""
+    ids = list(party_ids)
+    if not ids:
+        return []
+    together = bookings.c.party_id.in_(ids) & bookings.c.state.in_(["offered", "held"])
+    return list(connection.execute(select(bookings.c.id).where(together)).scalars())
+
+
+def find_bookings(connection: Connection, ids: Iterable[str]) -> dict[str, Placed]:
+    """Bookings as they stand, those that exist."""
+    rows = connection.execute(_placed().where(bookings.c.id.in_(list(ids))))
+    return {row.id: _read(row) for row in rows}
+
+
+def lock_bookings(connection: Connection, ids: Sequence[str], *, states: Sequence[BookingState]) -> list[Placed]:
+    """Those of these bookings that are in such a state now and until the unit of work ends, with their sessions.
 
     The caller has locked their patients.
     """
@@ -134,7 +168,7 @@ def lock_bookings(connection: Connection, ids: Sequence[str], *, state: BookingS
         .order_by(sessions.c.id)
         .with_for_update(key_share=True)
     ).all()
-    still = bookings.c.id.in_(ids) & (bookings.c.state == state)
+    still = bookings.c.id.in_(ids) & bookings.c.state.in_(states)
     connection.execute(select(bookings.c.id).where(still).order_by(bookings.c.id).with_for_update()).all()
     return [_read(row) for row in connection.execute(_placed().where(still).order_by(bookings.c.id))]
 
@@ -151,48 +185,45 @@ def ended_sessions(connection: Connection, *, ended_before_us: int, limit: int) 
 
 
 def unattended_in(connection: Connection, session_id: str) -> list[tuple[str, str]]:
-    """Booking and patient ids of a session that are held or booked and not checked in."""
+    """Booking and patient ids of a session that are offered, held or booked and not checked in."""
     rows = connection.execute(
         select(bookings.c.id, bookings.c.patient_id)
         .join(slots, slots.c.booking_id == bookings.c.id)
-        .where(slots.c.session_id == session_id, bookings.c.state.in_(["held", "booked"]))
+        .where(slots.c.session_id == session_id, bookings.c.state.in_(["offered", "held", "booked"]))
         .order_by(bookings.c.id)
     )
     return [(row.id, row.patient_id) for row in rows]
 
 
-def count_marks(connection: Connection, patient_id: str, reason: str, *, since_us: int) -> int:
-    """How often this happened since then."""
-    return int(
-        connection.execute(
-            select(func.count())
-            .select_from(restrictions)
-            .where(
-                restrictions.c.patient_id == patient_id,
-                restrictions.c.reason == reason,
-                restrictions.c.starts_at_us >= since_us,
-            )
-        ).scalar_one()
+def count_marks(connection: Connection, patient_ids: Iterable[str], reason: str, *, since_us: int) -> Counter[str]:
+    """How often this happened to each of them since then."""
+    rows = connection.execute(
+        select(restrictions.c.patient_id, func.count())
+        .where(
+            restrictions.c.patient_id.in_(list(patient_ids)),
+            restrictions.c.reason == reason,
+            restrictions.c.starts_at_us >= since_us,
+        )
+        .group_by(restrictions.c.patient_id)
     )
+    return Counter({patient_id: count for patient_id, count in rows})
 
 
-def restrict(
-    connection: Connection, patient_id: str, penalties: Sequence[Penalty], *, booking_id: str, now_us: int
-) -> None:
-    """Write penalties down."""
-    if penalties:
+def restrict(connection: Connection, given: Sequence[tuple[Booking, Penalty]], *, now_us: int) -> None:
+    """Write penalties down, each with the booking it is for."""
+    if given:
         connection.execute(
             insert(restrictions),
             [
                 {
                     "id": new_id("rs"),
-                    "patient_id": patient_id,
+                    "patient_id": booking.patient_id,
                     "reason": p.reason,
                     "department_id": p.department_id,
-                    "booking_id": booking_id,
+                    "booking_id": booking.id,
                     "starts_at_us": now_us,
                     "ends_at_us": p.ends_at_us,
                 }
-                for p in penalties
+                for booking, p in given
             ],
         )
