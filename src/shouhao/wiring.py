@@ -13,14 +13,17 @@ import structlog
 
 from shouhao.booking.desk import Desk
 from shouhao.booking.desk_apart import DeskApart, Order
-from shouhao.booking.model import BookRequest
+from shouhao.booking.draw_keys import DrawKeys
+from shouhao.booking.model import DeskRequest
 from shouhao.booking.payment import PaymentGateway
+from shouhao.booking.store.antenatal import INVARIANTS as ANTENATAL_INVARIANTS
 from shouhao.booking.store.invariants import INVARIANTS as BOOKING_INVARIANTS
 from shouhao.booking.store.inventory import INVARIANTS as INVENTORY_INVARIANTS
-from shouhao.flows.book import BookingDesk
+from shouhao.flows.antenatal_months import antenatal_due
+from shouhao.flows.desk import BookingDesk
 from shouhao.flows.forget import forget_gate
 from shouhao.flows.verify import verify_patient
-from shouhao.flows.work import Duty, Worker, duties
+from shouhao.flows.work import Duty, Worker, duties, release_duties
 from shouhao.gate.channels import ChannelKeys
 from shouhao.gate.phone_codes import CodeSender, ConsoleCodeSender, PhoneCodes
 from shouhao.gate.sign_ins import SignInKey
@@ -37,13 +40,18 @@ from shouhao.store.engine import Database, open_database
 from shouhao.store.invariants import Invariant
 from shouhao.store.vault import Vault
 
-INVARIANTS: tuple[Invariant, ...] = (*BOOKING_INVARIANTS, *INVENTORY_INVARIANTS, *PATIENT_INVARIANTS)
+INVARIANTS: tuple[Invariant, ...] = (
+    *BOOKING_INVARIANTS,
+    *INVENTORY_INVARIANTS,
+    *PATIENT_INVARIANTS,
+    *ANTENATAL_INVARIANTS,
+)
 
 _VERIFY_AT_ONCE = 20
 
 _log = structlog.get_logger()
 
-BookDesk = Desk[BookRequest, Answer | Refused] | DeskApart
+BookDesk = Desk[DeskRequest, Answer | Refused] | DeskApart
 
 _DESK_PROCESS = (sys.executable, "-m", "shouhao.desk_process")
 
@@ -59,6 +67,7 @@ class System:
     vault: Vault
     sign_in_key: SignInKey
     channel_keys: ChannelKeys
+    draw_keys: DrawKeys
     phone_codes: PhoneCodes
     authority: IdentityAuthority
     gateway: PaymentGateway
@@ -84,7 +93,13 @@ def assemble(settings: Settings, *, clock: Clock | None = None) -> System:
     authority = identity_authority(settings, clock)
     verify = Duty(name="verify", do=lambda now_us: _verify(db, vault, authority, now_us), every_s=10.0)
     forget = Duty(name="forget_gate", do=lambda now_us: forget_gate(db, now_us=now_us), every_s=600.0)
-    todo = duties(db, gateway=gateway, invariants=INVARIANTS, settings=settings.work(), more=[verify, forget])
+    antenatal = Duty(name="antenatal", do=lambda now_us: antenatal_due(db, vault, now_us=now_us), every_s=1.0)
+    more = [verify, antenatal, forget]
+    keys = DrawKeys(vault.derive("draw-seeds", 32), vault.derive("draw-receipts", 32))
+    todo = [
+        *release_duties(db, keys, SystemRandomness()),
+        *duties(db, gateway=gateway, invariants=INVARIANTS, settings=settings.work(), more=more),
+    ]
     return System(
         settings=settings,
         db=db,
@@ -93,6 +108,7 @@ def assemble(settings: Settings, *, clock: Clock | None = None) -> System:
         vault=vault,
         sign_in_key=SignInKey(vault.derive("sign-in", 32)),
         channel_keys=ChannelKeys(db, clock),
+        draw_keys=keys,
         phone_codes=PhoneCodes(
             db, vault, code_sender(settings), settings=settings.phone_codes(), randomness=SystemRandomness()
         ),

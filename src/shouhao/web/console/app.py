@@ -7,7 +7,19 @@ from fastapi import FastAPI
 
 from shouhao.web import health
 from shouhao.web.asgi import App, Edge
-from shouhao.web.console import bookings, channels, extra_slots, operators, patients, policies, reviews, schedules
+from shouhao.web.console import (
+    antenatal,
+    antenatal_referrals,
+    bookings,
+    care,
+    channels,
+    extra_slots,
+    operators,
+    patients,
+    policies,
+    reviews,
+    schedules,
+)
 from shouhao.web.description import Api, msgspec_schemas
 from shouhao.web.proxies import Proxies, behind
 from shouhao.web.shared_desk import SharedDesk
@@ -30,7 +42,19 @@ def console_app(system: System, *, desk: SharedDesk | None = None) -> App:
         async with shared.open():
             yield
 
-    parts = (reviews, patients, bookings, extra_slots, schedules, policies, channels, operators)
+    parts = (
+        reviews,
+        patients,
+        care,
+        antenatal,
+        antenatal_referrals,
+        bookings,
+        extra_slots,
+        schedules,
+        policies,
+        channels,
+        operators,
+    )
     api = Api(
         system,
         title=f"守号控制台 {settings.hospital_name_zh} · Shouhao console {settings.hospital_name_en}",

@@ -18,7 +18,7 @@ from shouhao.web.caller import Door
 from shouhao.web.description import REF, Api, failures, msgspec_schemas
 from shouhao.web.looks import Looks
 from shouhao.web.proxies import Proxies, behind
-from shouhao.web.public import bookings, catalogue, patients, payments, reference_gateway, sign_in
+from shouhao.web.public import antenatal, bookings, catalogue, patients, payments, reference_gateway, sign_in
 from shouhao.web.public.book import Book, BookBody
 from shouhao.web.shared_desk import SharedDesk
 from shouhao.wiring import System
@@ -45,7 +45,7 @@ def public_app(system: System, *, desk: SharedDesk | None = None) -> App:
             finally:
                 await asyncio.to_thread(looks.stop)
 
-    routers = [health.routes, *(part.routes for part in (sign_in, patients, catalogue, bookings, payments))]
+    routers = [health.routes, *(part.routes for part in (sign_in, patients, catalogue, bookings, antenatal, payments))]
     if isinstance(system.gateway, ReferenceGateway):
         routers.append(reference_gateway.routes)
     api = Api(system, title=_title(system), routers=routers, lifespan=serving, more=_hot_route())

@@ -13,11 +13,13 @@ from shouhao.flows.guardians import add_guardian
 from shouhao.flows.register import PersonGiven, register_patient, unbind_patient
 from shouhao.flows.review import submit_photo
 from shouhao.flows.verify import verify_patient
+from shouhao.kernel.clock import day_of
 from shouhao.kernel.errors import Tampered
+from shouhao.patients.care_store import care_grounds, live_proof
 from shouhao.patients.documents import DOCUMENT_KINDS, SEXES
 from shouhao.patients.model import RELATIONS, PatientView
 from shouhao.patients.standing import PatientUnknown
-from shouhao.patients.store import binding_policy, patients_of
+from shouhao.patients.store import binding_policy, find_live_binding, patients_of
 from shouhao.web.depends import Here, MemberWrite, RawBody, SignedIn
 from shouhao.web.description import failures, raw_body
 from shouhao.web.errors import UnsupportedMediaType
@@ -93,6 +95,14 @@ class PatientList(Shown):
     patients: list[PatientShown]
 
 
+class CareShown(Shown):
+    """Why a patient may use a kept place, and the proof that this rests on; all null where they may not."""
+
+    ground: str | None
+    kind: str | None
+    valid_until: date | None
+
+
 class PhotoTaken(Shown):
     """A person will look at the photo."""
 
@@ -144,6 +154,22 @@ def list_patients(member: SignedIn, system: Here) -> PatientList:
 def show_patient(patient_id: Id, member: SignedIn, system: Here) -> PatientShown:
     """一位就诊人，信息脱敏。 One patient, masked."""
     return _model(_find(system, member.account_id, patient_id))
+
+
+@routes.get(
+    "/patients/{patient_id}/care", responses=failures(401, 403, 404, 422), summary="优先资格 May use kept places"
+)
+def show_care(patient_id: Id, member: SignedIn, system: Here) -> CareShown:
+    """凭年龄则无证明；证明在窗口登记。 By age there is no proof; proofs are recorded at the window."""
+    today = day_of(system.clock.now_us())
+    with system.db.read() as connection:
+        if find_live_binding(connection, member.account_id, patient_id) is None:
+            raise PatientUnknown("patient_id")
+        ground = care_grounds(connection, [patient_id], today=today).get(patient_id)
+        proof = None if ground is None else live_proof(connection, patient_id, ground)
+    if proof is None:
+        return CareShown(ground=ground, kind=None, valid_until=None)
+    return CareShown(ground=ground, kind=proof.kind, valid_until=proof.valid_until)
 
 
 @routes.patch(

@@ -126,9 +126,11 @@ def upgrade() -> None:
         sa.Column("session_id", _id(), nullable=False),
         sa.Column("since_us", sa.BigInteger(), nullable=False),
         sa.Column("looked_step", sa.Integer(), nullable=False),
+        sa.Column("next_look_us", sa.BigInteger(), nullable=False),
         sa.Column("policy", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("slot_id", name=op.f("pk_slot_rests")),
     )
+    op.create_index("ix_slot_rests_next_look_us", "slot_rests", ["next_look_us"])
     op.create_table(
         "wait_members",
         sa.Column("wait_id", _id(), nullable=False),
