@@ -93,8 +93,8 @@ def _on_postgresql(server: PostgreSQL, name: str, floor: Callable[[], float], fl
 
 def _on_sqlite() -> Figure:
     def measure() -> float:
-        with _folder() as folder:
-            return book_all(f"sqlite:///{folder / 'bench.sqlite3'}", lanes=1)
+        with folder() as place:
+            return book_all(f"sqlite:///{place / 'bench.sqlite3'}", lanes=1)
 
     return Figure(
         name="sqlite",
@@ -187,8 +187,8 @@ def plain_postgresql(server: PostgreSQL) -> float:
         db = open_database(server.url(name))
         build(db, sessions=BOOKINGS // SLOTS_EACH, slots_each=SLOTS_EACH * 2, patients=1000)
         db.close()
-        with _folder() as folder:
-            script = folder / "book.sql"
+        with folder() as place:
+            script = place / "book.sql"
             script.write_text(PGBENCH.format(sessions=BOOKINGS // SLOTS_EACH, patients=1000))
             said = server.run(
                 "pgbench",
@@ -265,13 +265,13 @@ def _loop(address: str, made: Hospital, done: list[int], which: int, ends: float
 
 def plain_sqlite() -> float:
     """Bookings a second with one commit each, on the same tables and the same synchronisation."""
-    with _folder() as folder:
-        url = f"sqlite:///{folder / 'floor.sqlite3'}"
+    with folder() as place:
+        url = f"sqlite:///{place / 'floor.sqlite3'}"
         upgrade(url)
         db = open_database(url)
         made = build(db, sessions=200, slots_each=SLOTS_EACH * 4, patients=1000)
         db.close()
-        connection = sqlite3.connect(folder / "floor.sqlite3", isolation_level=None)
+        connection = sqlite3.connect(place / "floor.sqlite3", isolation_level=None)
         connection.execute("PRAGMA synchronous = FULL")
         done, started = 0, time.perf_counter()
         while (took_s := time.perf_counter() - started) < FLOOR_S / 2 and done < 200 * SLOTS_EACH * 4:
@@ -304,9 +304,10 @@ def _book_plainly(connection: sqlite3.Connection, made: Hospital, n: int) -> Non
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="shouhao-bench-"))
+def folder() -> Iterator[Path]:
+    """A folder for one run."""
+    made = Path(tempfile.mkdtemp(prefix="shouhao-bench-"))
     try:
-        yield folder
+        yield made
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(made, ignore_errors=True)

@@ -15,7 +15,11 @@ from pathlib import Path
 
 from shouhao.log import configure_log
 
-BENCHES = {"booking": "bench.booking", "draw": "bench.draw"}  # name on the command line, module here
+BENCHES = {
+    "booking": "bench.booking",
+    "draw": "bench.draw",
+    "waitlist": "bench.waitlist",
+}  # name on the command line, module here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

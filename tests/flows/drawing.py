@@ -3,8 +3,8 @@
 from typing import Any
 
 import msgspec
-from hospital import HOLD, NOW_US, Person, code, rows
 
+from hospital import HOLD, NOW_US, Person, code, rows
 from shouhao.booking.draw_keys import DrawKeys
 from shouhao.booking.draw_tables import draw_entries, draws, slot_moves, waits
 from shouhao.booking.model import EntryRequest, ReturnRequest
@@ -56,7 +56,9 @@ def entry(*people: Person, draw_id: str | None = None, session_id: str | None = 
     asked = {"account_id": people[0].account_id, "channel": "app", **more}
     once = None
     if key is not None:
-        once = answers.once(caller="c", route="enter", key=key, body=repr((people, draw_id, session_id, wishes)).encode())
+        once = answers.once(
+            caller="c", route="enter", key=key, body=repr((people, draw_id, session_id, wishes)).encode()
+        )
     return EntryRequest(
         patient_ids=tuple(p.patient_id for p in people),
         draw_id=draw_id,

@@ -192,9 +192,7 @@ def _own_pools(request: BookRequest, applicant: Applicant) -> tuple[str, ...]:
     return ()
 
 
-def _take_kept(
-    request: BookRequest, applicant: Applicant, session: OpenSession, view: BatchView
-) -> FreeSlot | Refused:
+def _take_kept(request: BookRequest, applicant: Applicant, session: OpenSession, view: BatchView) -> FreeSlot | Refused:
     """A slot that is kept for people in need, or for referrals."""
     if request.pool == CARE:
         if applicant.care_ground is None:

@@ -28,7 +28,7 @@ draws = Table(
     identifier("scope"),  # the policy's kind in `policies`
     Column("policy_version", Integer, nullable=False),
     Column("policy", Text, nullable=False),  # JSON, whole: a window keeps what it was opened with
-    identifier("state"),  # open, sealed, made, void
+    identifier("state"),  # open, sealed, made
     instant("opens_at_us"),
     instant("closes_at_us"),
     identifier("salt"),  # hex; tickets are made with it, and it is never published
@@ -171,5 +171,7 @@ slot_rests = Table(
     identifier("session_id"),
     instant("since_us"),
     Column("looked_step", Integer, nullable=False),  # how far chance was asked; when it says yes is nowhere
+    instant("next_look_us"),  # when it is asked next, every quarter of a minute
     Column("policy", Text, nullable=False),  # JSON: the return rules it rests under
 )
+Index("ix_slot_rests_next_look_us", slot_rests.c.next_look_us)

@@ -132,7 +132,7 @@ class SamePersonEntered(Refused):
 
     code = "booking.same_person_entered"
     zh = "同名同生日的就诊人已用另一证件报名；如确为两人，请携带两份证件到窗口办理"
-    en = "A person of this name and birth day has entered with another document; if they are two, show both at the window"
+    en = "Somebody of this name and birth day entered with another document; if they are two, show both at the window"
 
 
 def entry_id(salt: str, people: Sequence[str]) -> str:
@@ -283,9 +283,7 @@ def _check_person(field_name: str, applicant: Applicant, sessions: Sequence[Open
         raise BindingTooNew(field_name, until=from_us(applicant.hot_from_us).strftime("%Y-%m-%d %H:%M"))
 
 
-def _stands_already(
-    request: EntryRequest, draw: OpenDraw, people: Sequence[str], view: EntryView
-) -> Standing | None:
+def _stands_already(request: EntryRequest, draw: OpenDraw, people: Sequence[str], view: EntryView) -> Standing | None:
     """The entry of the same people from the same account, whose wishes this replaces.
 
     Raises:

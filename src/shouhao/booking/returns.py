@@ -88,6 +88,11 @@ def rest_step_of(*, since_us: int, now_us: int, rules: ReturnRules) -> int:
     return (now_us - since_us - rules.rest_least_s * SECOND_US) // _STEP_US
 
 
+def next_look_us(*, since_us: int, looked_step: int, rules: ReturnRules) -> int:
+    """When chance is asked about a resting slot again: at the end of the step after the last one it was asked for."""
+    return since_us + rules.rest_least_s * SECOND_US + (max(0, looked_step) + 1) * _STEP_US
+
+
 def opens_now(*, looked_step: int, step: int, rules: ReturnRules, randomness: Randomness) -> bool:
     """Whether a resting slot opens at this look; it makes every step of the rest equally likely.
 

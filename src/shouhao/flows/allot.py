@@ -92,7 +92,9 @@ def allot_slots(
     draw_store.set_results(connection, results)
     lost = [entries[r.id] for r in results if r.state == "lost"]
     _wait(connection, draw, lost, {r.id: r.place or 0 for r in results}, places, now_us=now_us)
-    event_log.append(connection, [offered_event(o, places[o.session_id], now_us=now_us, why="draw_won") for o in offers])
+    event_log.append(
+        connection, [offered_event(o, places[o.session_id], now_us=now_us, why="draw_won") for o in offers]
+    )
     wait_store.add_moves(connection, [_move(o, now_us) for o in offers])
     draw_store.mark_made(connection, draw_id, now_us=now_us)
     _leave_over(connection, slots, now_us=now_us)
@@ -203,4 +205,3 @@ def _move(offer: Booking, now_us: int) -> Move:
         why="draw_won",
         booking_id=offer.id,
     )
-

@@ -93,4 +93,3 @@ class BookingDesk:
             act = lambda connection: book(connection, requests, hold=self._hold, now_us=now_us)  # noqa: E731
         with self._db.write(ahead=True) as connection:
             return act(connection)
-

@@ -156,7 +156,9 @@ def _seal(db: Database, keys: DrawKeys, draw_id: str, *, now_us: int) -> int:
             return 0  # another worker sealed it
         known = draw_store.entries_of_draw(connection, draw_id, "entered")
         left_out = _left_out(connection, known)
-        draw_store.set_results(connection, [Result(id=i, state="left_out", left_out=why) for i, why in left_out.items()])
+        draw_store.set_results(
+            connection, [Result(id=i, state="left_out", left_out=why) for i, why in left_out.items()]
+        )
         commitment = keys.commitment(draw_id)
         if draw.commitment is not None and draw.commitment != commitment:
             raise Tampered(f"draw {draw_id}: the commitment is not this key's")
@@ -227,9 +229,7 @@ def _same_people(connection: Connection, known: Sequence[Known]) -> dict[str, st
 
 def published_entry(draw: Draw, entry: Known) -> Entry:
     """An entry as it is sealed and published: tickets instead of people, and nothing of when it came."""
-    return Entry(
-        id=entry.id, people=tuple(ticket(draw.salt, person) for person in entry.people), wishes=entry.wishes
-    )
+    return Entry(id=entry.id, people=tuple(ticket(draw.salt, person) for person in entry.people), wishes=entry.wishes)
 
 
 def _open_other_parts(connection: Connection, draw: Draw, *, now_us: int) -> None:

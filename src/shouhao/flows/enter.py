@@ -92,7 +92,10 @@ def _decide(connection: Connection, asked: Sequence[EntryRequest], *, now_us: in
     rules = policies.all_effective(connection, now_us=now_us)
     everyone = {person for r in asked for person in r.patient_ids}
     people = look_at(
-        connection, {(person, r.account_id) for r in asked for person in r.patient_ids}, {r.sign_in_id for r in asked}, rules
+        connection,
+        {(person, r.account_id) for r in asked for person in r.patient_ids},
+        {r.sign_in_id for r in asked},
+        rules,
     )
     view = entry_store.look(connection, asked, same_person(connection, everyone), now_us=now_us)
     return decide_entries(

@@ -121,9 +121,7 @@ def let_go(connection: Connection, unpaid: Sequence[Placed], *, now_us: int) -> 
     event_log.append(connection, _expired(unpaid, now_us))
 
 
-def _give_back(
-    connection: Connection, asked: Sequence[tuple[str, Caller]], *, now_us: int
-) -> list[Placed | Refused]:
+def _give_back(connection: Connection, asked: Sequence[tuple[str, Caller]], *, now_us: int) -> list[Placed | Refused]:
     """One outcome for each, in the same order; the first of two that ask for the same is done."""
     said: list[Placed | Refused] = []
     may: list[tuple[Placed, Caller]] = []
@@ -190,9 +188,7 @@ def _end(connection: Connection, returns: Sequence[_Return], *, now_us: int) -> 
     wait_store.end_waits(connection, [w for w in left if w is not None], "left", now_us=now_us)
     _penalise(connection, [p.booking for p, _ in every if p.booking.state != "offered"], now_us=now_us)
     event_log.append(connection, [_cancelled(p, caller, p.booking.id in refunds, now_us) for p, caller in every])
-    freed = [
-        _freed(p, _why(p.booking, caller), on_site=caller.channel in ON_SITE_CHANNELS) for p, caller in every
-    ]
+    freed = [_freed(p, _why(p.booking, caller), on_site=caller.channel in ON_SITE_CHANNELS) for p, caller in every]
     hand_slots_on(connection, freed, now_us=now_us)
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 import msgspec
 from sqlalchemy import Connection
 
-from shouhao.booking.model import Booking, FreeSlot
+from shouhao.booking.model import AlreadyBooked, Booking, FreeSlot
 from shouhao.booking.release.policy import release_body
-from shouhao.booking.returns import Way, way_of
+from shouhao.booking.returns import Way, next_look_us, way_of
 from shouhao.booking.store import desk as desk_store
 from shouhao.booking.store import waits as wait_store
 from shouhao.booking.store.waits import Move, Place, Rest, SlotState, Wait
@@ -54,6 +54,7 @@ class _Round:
     moves: list[Move] = field(default_factory=list)
     offers: list[Booking] = field(default_factory=list)
     offered: list[Wait] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
     rests: list[Rest] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
@@ -85,8 +86,10 @@ def hand_slots_on(connection: Connection, freed: Sequence[Freed], *, now_us: int
     if to_waitlist:
         for f, busy in _offer(connection, to_waitlist, this):
             # Nobody on the list may take it now. It goes on as if nobody's order were drawn.
-            way, why = ("kept", f.why) if busy else _way(
-                f, this, anyone_ranked=False, anyone_unranked=f.session_id in unranked
+            way, why = (
+                ("kept", f.why)
+                if busy
+                else _way(f, this, anyone_ranked=False, anyone_unranked=f.session_id in unranked)
             )
             _go(this, f, way, why)
     _write(connection, this)
@@ -119,14 +122,15 @@ def _go(this: _Round, f: Freed, way: Way, why: MoveWhy) -> None:
     this.become.append(SlotState(id=f.slot_id, state=state, reserved_for=reserved_for))
     this.moves.append(Move(slot_id=f.slot_id, session_id=f.session_id, at_us=this.now_us, way=way, why=why))
     if way == "rest":
-        rules = release_body(place.ruled_by.policy)["returns"]
+        rules = place.ruled_by.policy.returns
         this.rests.append(
             Rest(
                 slot_id=f.slot_id,
                 session_id=f.session_id,
                 since_us=this.now_us,
                 looked_step=0,
-                policy=msgspec.json.encode(rules).decode(),
+                next_look_us=next_look_us(since_us=this.now_us, looked_step=0, rules=rules),
+                policy=msgspec.json.encode(release_body(place.ruled_by.policy)["returns"]).decode(),
             )
         )
     this.events.append(
@@ -142,9 +146,7 @@ def _go(this: _Round, f: Freed, way: Way, why: MoveWhy) -> None:
     )
 
 
-def _offer(
-    connection: Connection, to_waitlist: Mapping[str, list[Freed]], this: _Round
-) -> list[tuple[Freed, bool]]:
+def _offer(connection: Connection, to_waitlist: Mapping[str, list[Freed]], this: _Round) -> list[tuple[Freed, bool]]:
     """Offer slots to whoever is next; the ones nobody could take, each with whether somebody else held a person."""
     wanted = {session_id: len(of) + _SPARE for session_id, of in to_waitlist.items()}
     left: list[tuple[Freed, bool]] = []
@@ -168,19 +170,17 @@ def _offer(
     return left
 
 
-def _candidates(
-    queue: Sequence[Wait], people: Known, this: _Round, session_id: str
-) -> tuple[list[Candidate], bool]:
+def _candidates(queue: Sequence[Wait], people: Known, this: _Round, session_id: str) -> tuple[list[Candidate], bool]:
     """Those of the queue up to the first whom somebody else holds, and whether there is such a one."""
     found: list[Candidate] = []
     for wait in queue:
         names = wait.names()
         if not people.ours(names, wait.account_id):
             return found, True
-        why_not = people.why_not(
-            names, account_id=wait.account_id, channel=wait.channel, place=this.places[session_id]
-        )
+        why_not = people.why_not(names, account_id=wait.account_id, channel=wait.channel, place=this.places[session_id])
         found.append(Candidate(wait_id=wait.id, people=names, entitled=why_not is None, why_not=why_not))
+        if why_not == AlreadyBooked.code:
+            this.ended.append(wait.id)  # they have a slot of this session by another way: they wait no more
     return found, False
 
 
@@ -195,8 +195,15 @@ def _make_offer(
     party_id = new_id("py") if wait.size > 1 else None
     for person, slot_id in zip(wait.names(), given.slots, strict=True):
         offer = offer_of(
-            place, this.slots[slot_id], person, account_id=wait.account_id, channel=wait.channel, party_id=party_id,
-            expires_at_us=expires_at_us, wait_id=wait.id, now_us=this.now_us,
+            place,
+            this.slots[slot_id],
+            person,
+            account_id=wait.account_id,
+            channel=wait.channel,
+            party_id=party_id,
+            expires_at_us=expires_at_us,
+            wait_id=wait.id,
+            now_us=this.now_us,
         )
         this.offers.append(offer)
         this.become.append(SlotState(id=slot_id, state="taken", booking_id=offer.id))
@@ -273,6 +280,7 @@ def _write(connection: Connection, this: _Round) -> None:
     desk_store.insert_bookings(connection, this.offers)
     wait_store.set_slots(connection, this.become)
     wait_store.mark_offered(connection, [w.id for w in this.offered])
+    wait_store.end_waits(connection, this.ended, "ended", now_us=this.now_us)
     wait_store.rest(connection, this.rests)
     wait_store.add_moves(connection, this.moves)
     event_log.append(connection, this.events)

@@ -20,9 +20,7 @@ from shouhao.patients.store import lock_patients
 from shouhao.store import event_log
 
 
-def accept(
-    connection: Connection, *, booking_id: str, caller: Caller, hold: HoldTimes, now_us: int
-) -> list[Placed]:
+def accept(connection: Connection, *, booking_id: str, caller: Caller, hold: HoldTimes, now_us: int) -> list[Placed]:
     """Accept an offer, for everybody it was made to together; what they hold now.
 
     A slot that costs something is held until it is paid, as after booking; one that is free of charge is booked.

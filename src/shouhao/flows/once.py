@@ -74,9 +74,7 @@ def refusal_body(refusal: Refused) -> str:
     ).decode()
 
 
-def _echo(
-    connection: Connection, requests: Sequence[Keyed], said: list[Answer | Refused | None]
-) -> dict[int, int]:
+def _echo(connection: Connection, requests: Sequence[Keyed], said: list[Answer | Refused | None]) -> dict[int, int]:
     """Fill in what was said before; return which requests repeat an earlier one of this batch."""
     first: dict[str, int] = {}
     echoes: dict[int, int] = {}

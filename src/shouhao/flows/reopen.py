@@ -4,6 +4,7 @@ A resting slot opens at a moment that chance decides at each look; a slot that w
 offered again in the right order of locks; parts that nobody used, the care pool and the waitlist end at their times.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import msgspec
@@ -11,7 +12,7 @@ from sqlalchemy import Connection
 
 from shouhao.booking.release.mixed import merges_at_us
 from shouhao.booking.release.policy import Part, ReturnRules
-from shouhao.booking.returns import opens_now, rest_step_of
+from shouhao.booking.returns import next_look_us, opens_now, rest_step_of
 from shouhao.booking.store import desk as desk_store
 from shouhao.booking.store import release as release_store
 from shouhao.booking.store import waits as wait_store
@@ -29,10 +30,28 @@ _PEOPLE_AHEAD = 16  #: of a waitlist, who are locked before its session to hand 
 
 
 def open_rested(db: Database, randomness: Randomness, *, now_us: int, limit: int = 500) -> int:
-    """Ask chance for each resting slot; how many opened."""
+    """Ask chance for each resting slot whose time for it has come; how many opened."""
     with db.read() as connection:
-        due = [r for r in wait_store.resting(connection, limit=limit) if _step(r, now_us) > r.looked_step]
-    return sum(_look_at_rest(db, rest, randomness, now_us=now_us) for rest in due)
+        due = wait_store.due_rests(connection, now_us=now_us, limit=limit)
+    if not due:
+        return 0
+    with db.write() as connection:
+        desk_store.lock_sessions(connection, {r.session_id for r in due})
+        opening: dict[str, list[str]] = defaultdict(list)
+        resting: list[Rest] = []
+        for rest in wait_store.lock_rests(connection, [r.slot_id for r in due]):  # one may have gone to who waits
+            rules = ReturnRules(**msgspec.json.decode(rest.policy))
+            step = max(rest.looked_step, rest_step_of(since_us=rest.since_us, now_us=now_us, rules=rules))
+            if opens_now(looked_step=rest.looked_step, step=step, rules=rules, randomness=randomness):
+                opening[rest.session_id].append(rest.slot_id)
+            else:
+                again_us = next_look_us(since_us=rest.since_us, looked_step=step, rules=rules)
+                resting.append(msgspec.structs.replace(rest, looked_step=step, next_look_us=again_us))
+        wait_store.look_again(connection, resting)
+        for session_id, slot_ids in sorted(opening.items()):
+            wait_store.end_rests(connection, slot_ids)
+            _open_or_hand_on(connection, session_id, slot_ids, way="public", why="rest_over", now_us=now_us)
+        return sum(len(slot_ids) for slot_ids in opening.values())
 
 
 def hand_kept_on(db: Database, *, now_us: int, limit: int = 50) -> int:
@@ -65,29 +84,6 @@ def revisit_due(db: Database, *, now_us: int, limit: int = 100) -> int:
             if place.revisit_at_us is not None and place.revisit_at_us <= now_us:
                 _revisit(connection, place, now_us=now_us)
     return len(due)
-
-
-def _step(rest: Rest, now_us: int) -> int:
-    return rest_step_of(since_us=rest.since_us, now_us=now_us, rules=_rules(rest))
-
-
-def _rules(rest: Rest) -> ReturnRules:
-    return ReturnRules(**msgspec.json.decode(rest.policy))
-
-
-def _look_at_rest(db: Database, seen: Rest, randomness: Randomness, *, now_us: int) -> bool:
-    with db.write() as connection:
-        desk_store.lock_sessions(connection, [seen.session_id])
-        rest = wait_store.lock_rest(connection, seen.slot_id)
-        if rest is None:
-            return False  # it went to somebody who waits
-        step = _step(rest, now_us)
-        if not opens_now(looked_step=rest.looked_step, step=step, rules=_rules(rest), randomness=randomness):
-            wait_store.look_at_rest(connection, rest.slot_id, step=max(step, rest.looked_step))
-            return False
-        wait_store.end_rests(connection, [rest.slot_id])
-        _open_or_hand_on(connection, rest.session_id, [rest.slot_id], way="public", why="rest_over", now_us=now_us)
-        return True
 
 
 def _open_or_hand_on(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from shouhao.booking.release.policy import Part
 from shouhao.kernel.errors import Refused
 
 _CHUNK = 65_536  #: ids hashed between two looks at numpy; bounds what lives as Python objects
@@ -30,9 +31,7 @@ class Entry:
     """What one person, or people who go together, ask of one draw."""
 
     id: str  #: opaque, ASCII, issued before the seed exists
-    people: tuple[
-        str, ...
-    ]  #: one ticket a person: the same person has the same ticket in one draw, another in the next
+    people: tuple[str, ...]  #: one ticket a person: the same within one draw, another in the next
     wishes: tuple[str, ...]  #: target ids, best first
 
 
@@ -67,6 +66,15 @@ class PackedIds:
         """The ids from `start` up to `stop`, as they would stand in a list."""
         data, width = self.data, self.width
         return [data[at : at + width] for at in range(start * width, min(stop * width, len(data)), width)]
+
+
+def parts(capacity: int) -> dict[Part, int]:
+    """Every slot of a session goes by draw.
+
+    >>> parts(8)
+    {'draw': 8}
+    """
+    return {"draw": capacity}
 
 
 def rank_ids(ids: Sequence[bytes] | PackedIds, *, seed: bytes) -> NDArray[np.int64]:

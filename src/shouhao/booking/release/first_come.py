@@ -4,11 +4,13 @@ Simple, and won by whoever is fastest; for sessions that are not contested. Kind
 stand beside this file.
 """
 
-from collections.abc import Sequence
-
-from shouhao.booking.model import OpenSession
+from shouhao.booking.release.policy import Part
 
 
-def to_open(sessions: Sequence[OpenSession]) -> list[str]:
-    """Ids of the sessions whose slots all open now: the ones that are still planned."""
-    return [session.id for session in sessions if session.state == "planned"]
+def parts(capacity: int) -> dict[Part, int]:
+    """Every slot is everybody's.
+
+    >>> parts(8)
+    {'public': 8}
+    """
+    return {"public": capacity}

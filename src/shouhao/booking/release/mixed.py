@@ -4,14 +4,18 @@ How large each part is, which numbers it gets, and when what it did not use join
 released one way only has one part.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 
-from shouhao.booking.release.policy import PARTS, Part, ReleasePolicy, Share
+from shouhao.booking.release import draw, first_come
+from shouhao.booking.release.policy import PARTS, Part, ReleaseKind, ReleasePolicy, Share
 from shouhao.kernel.clock import SECOND_US
 from shouhao.kernel.errors import InvalidInput
 
 _PERCENT = 100
+
+#: Kinds under which a session goes one way as a whole.
+_WHOLE: Mapping[ReleaseKind, Callable[[int], dict[Part, int]]] = {"first_come": first_come.parts, "draw": draw.parts}
 
 
 def parts_of(policy: ReleasePolicy, capacity: int) -> dict[Part, int]:
@@ -26,7 +30,7 @@ def parts_of(policy: ReleasePolicy, capacity: int) -> dict[Part, int]:
         InvalidInput: the parts exceed the session.
     """
     if policy.kind != "mixed":
-        return _without_none({"draw" if policy.kind == "draw" else "public": capacity})
+        return _without_none(_WHOLE[policy.kind](capacity))
     if too_small(policy, capacity):
         raise InvalidInput(
             "mixed.parts",

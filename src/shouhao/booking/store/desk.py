@@ -12,7 +12,15 @@ from typing import Any
 from sqlalchemy import Connection, TextClause, text
 
 from shouhao.booking.decide import BatchView, Granted
-from shouhao.booking.model import ASSISTED_CHANNELS, Booking, BookRequest, FreeSlot, LiveBooking, OpenSession, Restriction
+from shouhao.booking.model import (
+    ASSISTED_CHANNELS,
+    Booking,
+    BookRequest,
+    FreeSlot,
+    LiveBooking,
+    OpenSession,
+    Restriction,
+)
 from shouhao.booking.tables import bookings
 from shouhao.store import batch
 

@@ -27,7 +27,7 @@ class Draw:
     id: str
     kind: str  #: release, waitlist
     department_id: str
-    state: str  #: open, sealed, made, void
+    state: str  #: open, sealed, made
     opens_at_us: int
     closes_at_us: int
     salt: str
@@ -176,7 +176,7 @@ def count_entries(connection: Connection, draw_ids: Iterable[str]) -> dict[str, 
         .where(draw_entries.c.draw_id.in_(list(draw_ids)), draw_entries.c.state != "withdrawn")
         .group_by(draw_entries.c.draw_id)
     )
-    return {draw_id: count for draw_id, count in rows}
+    return dict(rows.tuples().all())
 
 
 def seal(

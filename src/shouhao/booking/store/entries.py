@@ -117,9 +117,7 @@ def lock_draws(connection: Connection, ids: Iterable[str]) -> dict[str, OpenDraw
     }
 
 
-def write_entries(
-    connection: Connection, entered: Sequence[tuple[EntryRequest, Entered]], *, now_us: int
-) -> None:
+def write_entries(connection: Connection, entered: Sequence[tuple[EntryRequest, Entered]], *, now_us: int) -> None:
     """Write entries down. Who left and comes again has the row that was theirs."""
     latest = {e.id: (r, e) for r, e in entered}  # in one batch the last wishes count
     known = [e.id for _, e in latest.values()]
@@ -287,9 +285,7 @@ def _standing(connection: Connection, draw_ids: set[str], people: set[str]) -> d
         return {}
     asked = {"ids": batch.encode(sorted(people)), "draws": batch.encode(sorted(draw_ids))}
     return {
-        (draw_id, patient_id): Standing(
-            id=entry_id, people=tuple(msgspec.json.decode(named)), account_id=account_id
-        )
+        (draw_id, patient_id): Standing(id=entry_id, people=tuple(msgspec.json.decode(named)), account_id=account_id)
         for draw_id, patient_id, entry_id, named, account_id in batch.rows(
             connection, _sql(connection.dialect.name).standing, asked
         )

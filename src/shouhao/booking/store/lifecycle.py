@@ -206,7 +206,7 @@ def count_marks(connection: Connection, patient_ids: Iterable[str], reason: str,
         )
         .group_by(restrictions.c.patient_id)
     )
-    return Counter({patient_id: count for patient_id, count in rows})
+    return Counter(dict(rows.tuples().all()))
 
 
 def restrict(connection: Connection, given: Sequence[tuple[Booking, Penalty]], *, now_us: int) -> None:

@@ -59,6 +59,5 @@ def policies_of_sessions(connection: Connection, ids: Iterable[str]) -> dict[str
 def rules_of(kept: dict[str, InForce], rows: Sequence[Any]) -> dict[str, InForce]:
     """The policy that rules each session of these rows (id, department_id, doctor_id, kind)."""
     return {
-        row.id: in_force(kept, department_id=row.department_id, doctor_id=row.doctor_id, kind=row.kind)
-        for row in rows
+        row.id: in_force(kept, department_id=row.department_id, doctor_id=row.doctor_id, kind=row.kind) for row in rows
     }

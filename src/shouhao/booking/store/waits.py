@@ -78,6 +78,7 @@ class Rest(msgspec.Struct, frozen=True, kw_only=True):
     session_id: str
     since_us: int
     looked_step: int
+    next_look_us: int
     policy: str
 
 
@@ -168,7 +169,7 @@ def mark_offered(connection: Connection, ids: Sequence[str]) -> None:
 def find_waits(connection: Connection, ids: Sequence[str]) -> dict[str, Wait]:
     """Places by their ids."""
     rows = connection.execute(select(*(waits.c[f] for f in Wait.__struct_fields__)).where(waits.c.id.in_(list(ids))))
-    return {row.id: Wait(**row._mapping) for row in rows}
+    return {row["id"]: Wait(**row) for row in rows.mappings()}
 
 
 def live_waits_of_entry(connection: Connection, entry_id: str) -> list[Wait]:
@@ -178,7 +179,7 @@ def live_waits_of_entry(connection: Connection, entry_id: str) -> list[Wait]:
             waits.c.entry_id == entry_id, waits.c.ended_at_us == 0
         )
     )
-    return [Wait(**row._mapping) for row in rows]
+    return [Wait(**row) for row in rows.mappings()]
 
 
 def waits_of(connection: Connection, patient_ids: Iterable[str], *, limit: int) -> list[Wait]:
@@ -190,7 +191,7 @@ def waits_of(connection: Connection, patient_ids: Iterable[str], *, limit: int) 
         .order_by(waits.c.ended_at_us != 0, waits.c.since_us.desc(), waits.c.id)
         .limit(limit)
     )
-    return [Wait(**row._mapping) for row in rows]
+    return [Wait(**row) for row in rows.mappings()]
 
 
 def live_members(connection: Connection, patient_ids: Iterable[str]) -> set[tuple[str, str]]:
@@ -206,7 +207,7 @@ def live_in_session(connection: Connection, session_id: str) -> list[Wait]:
         .where(waits.c.session_id == session_id, waits.c.ended_at_us == 0)
         .order_by(waits.c.drawn_at_us, waits.c.place)
     )
-    return [Wait(**row._mapping) for row in rows]
+    return [Wait(**row) for row in rows.mappings()]
 
 
 def set_slots(connection: Connection, become: Sequence[SlotState]) -> None:
@@ -270,7 +271,7 @@ def moves_of(connection: Connection, session_id: str, *, since_us: int, limit: i
         .order_by(slot_moves.c.at_us.desc(), slot_moves.c.id.desc())
         .limit(limit)
     )
-    return [Move(**row._mapping) for row in rows][::-1]
+    return [Move(**row) for row in rows.mappings()][::-1]
 
 
 def rest(connection: Connection, rests: Sequence[Rest]) -> None:
@@ -278,14 +279,15 @@ def rest(connection: Connection, rests: Sequence[Rest]) -> None:
     batch.insert_structs(connection, slot_rests, rests)
 
 
-def resting(connection: Connection, *, limit: int) -> list[Rest]:
-    """Slots that rest, the longest first."""
+def due_rests(connection: Connection, *, now_us: int, limit: int) -> list[Rest]:
+    """Resting slots for which chance is to be asked, in the order of their sessions."""
     rows = connection.execute(
         select(*(slot_rests.c[f] for f in Rest.__struct_fields__))
-        .order_by(slot_rests.c.since_us, slot_rests.c.slot_id)
+        .where(slot_rests.c.next_look_us <= now_us)
+        .order_by(slot_rests.c.next_look_us, slot_rests.c.slot_id)
         .limit(limit)
     )
-    return [Rest(**row._mapping) for row in rows]
+    return [Rest(**row) for row in rows.mappings()]
 
 
 def resting_in(connection: Connection, session_id: str) -> list[str]:
@@ -293,19 +295,21 @@ def resting_in(connection: Connection, session_id: str) -> list[str]:
     return list(connection.execute(select(slot_rests.c.slot_id).where(slot_rests.c.session_id == session_id)).scalars())
 
 
-def lock_rest(connection: Connection, slot_id: str) -> Rest | None:
-    """A slot's rest, if it still rests, kept still until the unit of work ends."""
-    row = connection.execute(
+def lock_rests(connection: Connection, slot_ids: Iterable[str]) -> list[Rest]:
+    """Those of these slots that still rest, kept still until the unit of work ends."""
+    rows = connection.execute(
         select(*(slot_rests.c[f] for f in Rest.__struct_fields__))
-        .where(slot_rests.c.slot_id == slot_id)
+        .where(slot_rests.c.slot_id.in_(list(slot_ids)))
+        .order_by(slot_rests.c.slot_id)
         .with_for_update()
-    ).one_or_none()
-    return None if row is None else Rest(**row._mapping)
+    )
+    return [Rest(**row) for row in rows.mappings()]
 
 
-def look_at_rest(connection: Connection, slot_id: str, *, step: int) -> None:
-    """Chance was asked up to this step."""
-    connection.execute(update(slot_rests).where(slot_rests.c.slot_id == slot_id).values(looked_step=step))
+def look_again(connection: Connection, rests: Sequence[Rest]) -> None:
+    """Chance was asked for these; write down how far, and when next."""
+    if rests:
+        batch.run(connection, _sql(connection.dialect.name).look_again, {"rows": batch.encode(rests)})
 
 
 def end_rests(connection: Connection, slot_ids: Sequence[str]) -> None:
@@ -361,6 +365,15 @@ class _Statements:
         )
         self.on_site = text(
             f"SELECT DISTINCT slot_id FROM slot_moves WHERE why = 'returned_on_site' AND slot_id IN {ids}"
+        )
+        looked = batch.records(
+            dialect, "rows", {"slot_id": "text", "looked_step": "bigint", "next_look_us": "bigint"}, "r"
+        )
+        self.look_again = text(
+            f"""
+            UPDATE slot_rests SET looked_step = r.looked_step, next_look_us = r.next_look_us
+            FROM {looked} WHERE slot_rests.slot_id = r.slot_id
+            """
         )
         self.members = text(
             f"SELECT patient_id, session_id FROM wait_members WHERE ended_at_us = 0 AND patient_id IN {ids}"
