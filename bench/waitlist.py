@@ -209,7 +209,7 @@ def _fill(db: Database) -> Hospital:
         event_log.append(
             connection,
             [
-                Event(at_us=now_us, kind="booked", patient_id=b["patient_id"], slot_id=b["slot_id"])  # type: ignore[arg-type]
+                Event(at_us=now_us, kind="booked", patient_id=b["patient_id"], slot_id=b["slot_id"])
                 for b in bookings
             ],
         )

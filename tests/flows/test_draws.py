@@ -21,7 +21,6 @@ from flows.drawing import (
     ways,
 )
 from hospital import NOW_US, add_department, add_people, add_session, assert_sound, code, rows
-
 from shouhao.booking.draw_keys import receipt_holds
 from shouhao.booking.draw_tables import draw_files
 from shouhao.booking.release.draw_file import read, verify

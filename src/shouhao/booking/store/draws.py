@@ -176,7 +176,7 @@ def count_entries(connection: Connection, draw_ids: Iterable[str]) -> dict[str, 
         .where(draw_entries.c.draw_id.in_(list(draw_ids)), draw_entries.c.state != "withdrawn")
         .group_by(draw_entries.c.draw_id)
     )
-    return dict(rows.tuples().all())
+    return {row[0]: row[1] for row in rows}
 
 
 def seal(

@@ -206,7 +206,7 @@ def count_marks(connection: Connection, patient_ids: Iterable[str], reason: str,
         )
         .group_by(restrictions.c.patient_id)
     )
-    return Counter(dict(rows.tuples().all()))
+    return Counter({row[0]: row[1] for row in rows})
 
 
 def restrict(connection: Connection, given: Sequence[tuple[Booking, Penalty]], *, now_us: int) -> None:
