@@ -154,6 +154,8 @@ def _offer(connection: Connection, to_waitlist: Mapping[str, list[Freed]], this:
         queues = wait_store.next_waits(connection, wanted)
         pairs = {(person, w.account_id) for queue in queues.values() for w in queue for person in w.names()}
         people = look_at_people(connection, pairs, lock="skip", now_us=this.now_us)
+        for offer in this.offers:  # made in an earlier round, and not written yet
+            people.hold(offer.patient_id, this.places[offer.session_id])
         again: dict[str, int] = {}
         for session_id, count in sorted(wanted.items()):
             queue, slots = queues.get(session_id, []), to_waitlist[session_id]
