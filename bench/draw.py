@@ -32,7 +32,16 @@ FLOOR_IS = "hmac.digest each, sorted()"
 @contextmanager
 def figures() -> Iterator[Sequence[Figure]]:
     """The figures; the floor of ten million is the rate of one million, which flatters it."""
-    yield [_ranked("rank_1m", 1_000_000), _ranked("rank_10m", 10_000_000), _closed()]
+    from bench.entries import entries_figure  # noqa: PLC0415 - the measuring processes do not need a server
+    from bench.servers import postgresql  # noqa: PLC0415
+
+    with postgresql() as server:
+        yield [
+            _ranked("rank_1m", 1_000_000),
+            _ranked("rank_10m", 10_000_000),
+            _closed(),
+            entries_figure(server),
+        ]
 
 
 def _ranked(name: str, count: int) -> Figure:

@@ -76,9 +76,9 @@ def do_nothing() -> float:
 
 def _steady(server: PostgreSQL, notes: dict[str, list[float]]) -> float:
     sessions = BOOKINGS // SLOTS_EACH
-    with _hospital(server, sessions=sessions, slots_each=SLOTS_EACH, patients=BOOKINGS) as (made, url, environment):
+    with hospital(server, sessions=sessions, slots_each=SLOTS_EACH, patients=BOOKINGS) as (made, url, environment):
         requests = _requests(made, environment, [_morning(n) for n in range(BOOKINGS)])
-        with _serving(url, environment) as port:
+        with serving(url, environment) as port:
             outcome = send(port, requests, connections=CONNECTIONS)
         _verify(url, outcome, expected=BOOKINGS)
     notes["p50_ms"].append(outcome.percentile_ms(0.50))
@@ -92,10 +92,10 @@ def _morning(n: int) -> int:
 
 
 def _rush(server: PostgreSQL, notes: dict[str, list[float]]) -> float:
-    with _hospital(server, sessions=RUSH_SESSIONS, slots_each=RUSH_SLOTS_EACH, patients=RUSH_PATIENTS) as house:
+    with hospital(server, sessions=RUSH_SESSIONS, slots_each=RUSH_SLOTS_EACH, patients=RUSH_PATIENTS) as house:
         made, url, environment = house
         requests = _requests(made, environment, [secrets.randbelow(RUSH_SESSIONS) for _ in range(RUSH_PATIENTS)])
-        with _serving(url, environment) as port:
+        with serving(url, environment) as port:
             outcome = send(port, requests, connections=CONNECTIONS)
         double, lost = _verify(url, outcome, expected=RUSH_SESSIONS * RUSH_SLOTS_EACH)
     granted_at = [at for at, status in zip(outcome.done_at_s, outcome.statuses, strict=True) if status == 201]
@@ -127,9 +127,10 @@ def _requests(made: Hospital, environment: dict[str, str], sessions: Sequence[in
 
 
 @contextmanager
-def _hospital(
+def hospital(
     server: PostgreSQL, *, sessions: int, slots_each: int, patients: int
 ) -> Iterator[tuple[Hospital, str, dict[str, str]]]:
+    """A filled database, its URL, and the environment of a server on it."""
     name = server.new_database()
     with tempfile.TemporaryDirectory(prefix="shouhao-bench-") as folder:
         key_file = Path(folder) / "master.key"
@@ -154,7 +155,8 @@ def _hospital(
 
 
 @contextmanager
-def _serving(url: str, environment: dict[str, str]) -> Iterator[int]:
+def serving(url: str, environment: dict[str, str]) -> Iterator[int]:
+    """The real public server on it; the port."""
     command = [sys.executable, "-m", "shouhao.cli.main", "serve", "public", "--port"]
     settings = {name: value for name, value in environment.items() if name.startswith("SHOUHAO_")}
     with _process(command, {**settings, "SHOUHAO_DATABASE_URL": url}) as port:

@@ -208,10 +208,7 @@ def _fill(db: Database) -> Hospital:
         )
         event_log.append(
             connection,
-            [
-                Event(at_us=now_us, kind="booked", patient_id=b["patient_id"], slot_id=b["slot_id"])
-                for b in bookings
-            ],
+            [Event(at_us=now_us, kind="booked", patient_id=b["patient_id"], slot_id=b["slot_id"]) for b in bookings],
         )
     _wait(db, made, holders, now_us)
     if db.dialect == "postgresql":

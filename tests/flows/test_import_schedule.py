@@ -6,10 +6,13 @@ from datetime import datetime
 import pytest
 from sqlalchemy import select, text
 
+from flows.drawing import join, look, offers
+from hospital import add_people, assert_sound, booked, rows
 from shouhao.booking.store.catalogue import find_sessions, list_departments, list_doctors
 from shouhao.booking.store.inventory import INVARIANTS
+from shouhao.booking.tables import sessions, slots
 from shouhao.flows.import_schedule import import_plan
-from shouhao.kernel.clock import DAY_US, HOSPITAL_ZONE, to_us
+from shouhao.kernel.clock import DAY_US, HOSPITAL_ZONE, SECOND_US, to_us
 from shouhao.lab.hospital import demonstration_hospital
 from shouhao.protocols.schedule_csv import read_schedule_csv
 from shouhao.store.event_log import events
@@ -114,3 +117,18 @@ def test_a_unit_of_work_that_breaks_leaves_nothing_behind(db):
     with pytest.raises(RuntimeError):
         broken()
     assert all(rows == [] for rows in dump(db).values())
+
+
+def test_slots_that_a_released_session_gets_more_go_to_those_who_wait_for_it(db):
+    bring(db, csv_plan(capacity=1))
+    released_us = to_us(datetime(2026, 11, 24, 8, 0, tzinfo=HOSPITAL_ZONE))
+    look(db, released_us)
+    first, second = sorted(row["id"] for row in rows(db, sessions))
+    holder, waits = add_people(db, 2, bound_at_us=NOW - DAY_US)
+    booked(db, holder, first, now_us=released_us)
+    join(db, waits, session_id=first, now_us=released_us)
+    look(db, released_us + 1900 * SECOND_US)
+    bring(db, csv_plan(capacity=2), now_us=released_us + 1901 * SECOND_US)
+    assert [b["patient_id"] for b in offers(db)] == [waits.patient_id]
+    assert [s["state"] for s in rows(db, slots, session_id=second)] == ["free", "free"]
+    assert_sound(db)

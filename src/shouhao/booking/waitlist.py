@@ -30,6 +30,8 @@ MoveWhy = Literal[
     "part_unused",
     "nobody_waits",
     "session_near",
+    "added",
+    "draw_won",
     "extra",
 ]
 
@@ -176,6 +178,8 @@ WHYS: Mapping[MoveWhy, Words] = {
     "part_unused": Words(zh="预留部分未用完", en="A part set aside was not used up"),
     "nobody_waits": Words(zh="没有人候补", en="Nobody waits for the slot"),
     "session_near": Words(zh="就诊时间临近", en="The session is near"),
+    "added": Words(zh="医院增加了号源", en="The hospital added slots"),
+    "draw_won": Words(zh="抽签中签", en="It was won in the draw"),
     "extra": Words(zh="加号只为一位患者而加", en="The slot was extra, for one patient alone"),
 }
 

@@ -1,6 +1,6 @@
 """Import a schedule: departments, doctors, sessions and slots of one plan, in one unit of work, with one event."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,9 @@ from sqlalchemy import Connection
 
 from shouhao.booking.schedule import SchedulePlan, Source
 from shouhao.booking.store import inventory
+from shouhao.booking.store import waits as wait_store
 from shouhao.booking.store.inventory import SessionRefused
+from shouhao.flows.hand_on import Freed, hand_slots_on
 from shouhao.kernel.events import Event
 from shouhao.store import event_log
 
@@ -47,6 +49,7 @@ def import_plan(
     departments_changed = inventory.upsert_departments(connection, plan.departments)
     doctors_changed = inventory.upsert_doctors(connection, plan.doctors)
     counts = inventory.import_sessions(connection, plan.sessions, now_us=now_us)
+    _hand_new_slots_on(connection, counts.grown, now_us=now_us)
     report = ImportReport(
         departments_changed=departments_changed,
         doctors_changed=doctors_changed,
@@ -58,3 +61,11 @@ def import_plan(
     detail: dict[str, Any] = {"source": source, **report.counts()}
     event_log.append(connection, [Event(at_us=now_us, kind="schedule_imported", staff_id=staff_id, detail=detail)])
     return report
+
+
+def _hand_new_slots_on(connection: Connection, grown: Sequence[str], *, now_us: int) -> None:
+    """What a released session got more goes to those who wait for it; where nobody waits it is everybody's."""
+    ranked, unranked = wait_store.anyone_waits(connection, grown)
+    new = wait_store.free_in(connection, ranked | unranked)
+    freed = [Freed(slot_id=slot, session_id=session, why="added") for slot, session in new]
+    hand_slots_on(connection, freed, now_us=now_us)

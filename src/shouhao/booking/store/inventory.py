@@ -90,6 +90,7 @@ class ImportCounts:
     added: int = 0
     updated: int = 0
     unchanged: int = 0
+    grown: tuple[str, ...] = ()  #: released sessions that got more slots
     refused: tuple[SessionRefused, ...] = ()
 
 
@@ -148,6 +149,7 @@ def import_sessions(connection: Connection, given: Sequence[PlannedSession], *, 
             wanted[session.id] = session
         refused.extend(_refused(session, rule) for rule in broken)
     added = updated = unchanged = 0
+    grown: list[str] = []
     for chunk in _chunks([wanted[key] for key in sorted(wanted)]):
         known = _with_known_ids(connection, chunk, refused)
         fresh = _insert_new(connection, known)
@@ -155,10 +157,11 @@ def import_sessions(connection: Connection, given: Sequence[PlannedSession], *, 
         _apply(connection, changes)
         added += len(fresh)
         updated += sum(1 for change in changes.values() if change)
+        grown += [key for key, change in changes.items() if change.added and change.added_state == "free"]
         unchanged += sum(1 for change in changes.values() if not change)
     position = {session.id: index for index, session in enumerate(given)}
     refused.sort(key=lambda entry: position[entry.session_id])
-    return ImportCounts(added=added, updated=updated, unchanged=unchanged, refused=tuple(refused))
+    return ImportCounts(added=added, updated=updated, unchanged=unchanged, grown=tuple(grown), refused=tuple(refused))
 
 
 def _refused(session: PlannedSession, rule: InvalidInput) -> SessionRefused:

@@ -236,6 +236,16 @@ def reserved_in(connection: Connection, session_id: str, *reserved_for: str) -> 
     return [row.id for row in rows]
 
 
+def free_in(connection: Connection, session_ids: Iterable[str]) -> list[tuple[str, str]]:
+    """Slot and session ids of what anybody may book in these sessions."""
+    rows = connection.execute(
+        select(slots.c.id, slots.c.session_id)
+        .where(slots.c.session_id.in_(list(session_ids)), slots.c.state == "free")
+        .order_by(slots.c.session_id, slots.c.number)
+    )
+    return [(row.id, row.session_id) for row in rows]
+
+
 def sessions_with_kept(connection: Connection, *, limit: int) -> list[str]:
     """Sessions in which a slot is kept for a waitlist on which somebody's order is drawn."""
     rows = connection.execute(
