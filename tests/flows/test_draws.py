@@ -2,6 +2,8 @@
 
 import gzip
 
+from sqlalchemy import update
+
 from flows.drawing import (
     DRAW,
     KEYS,
@@ -21,10 +23,11 @@ from flows.drawing import (
     ways,
 )
 from hospital import NOW_US, add_department, add_people, add_session, assert_sound, code, rows
-from shouhao.booking.draw_keys import receipt_holds
-from shouhao.booking.draw_tables import draw_files
+from shouhao.booking.draw_keys import DrawKeys, receipt_holds
+from shouhao.booking.draw_tables import draw_entries, draw_files
 from shouhao.booking.release.draw_file import read, verify
 from shouhao.booking.tables import bookings, sessions
+from shouhao.flows.draws import make_due, seal_due
 
 OPENS, CLOSES = NOW_US, NOW_US + seconds(120)
 AFTER = CLOSES + seconds(1)
@@ -135,3 +138,26 @@ def test_receipts_are_signed():
     signature = KEYS.sign(b"receipt")
     assert receipt_holds(b"receipt", signature, public_hex=KEYS.public_hex)
     assert not receipt_holds(b"receip7", signature, public_hex=KEYS.public_hex)
+
+
+def test_a_draw_whose_key_was_changed_stops_and_holds_nobody_else_up(db):
+    draw = opened(db, seats=1)
+    (person,) = add_people(db, 1)
+    enter_now(db, entry(person, draw_id=draw["id"], wishes=["S1"]), now_us=OPENS)
+    look(db, AFTER, keys=DrawKeys(b"x" * 32, b"r" * 32))
+    assert the_draw(db)["state"] == "open"  # its commitment is not this key's
+    look(db, AFTER)
+    assert the_draw(db)["state"] == "made"
+    assert_sound(db)
+
+
+def test_an_entry_that_was_changed_in_the_database_after_the_seal_stops_the_draw(db):
+    draw = opened(db, seats=1)
+    people = add_people(db, 2)
+    enter_now(db, *(entry(p, draw_id=draw["id"], wishes=["S1"]) for p in people), now_us=OPENS)
+    seal_due(db, KEYS, now_us=AFTER)
+    with db.write() as connection:
+        connection.execute(update(draw_entries).where(draw_entries.c.id == entries(db)[0]["id"]).values(wishes="[]"))
+    assert make_due(db, KEYS, now_us=AFTER) == 0
+    assert the_draw(db)["state"] == "sealed"
+    assert offers(db) == []

@@ -7,7 +7,7 @@ that a restart neither loses nor repeats.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -32,7 +32,7 @@ from shouhao.booking.store.release_policies import policies_in_force
 from shouhao.flows.allot import AlreadyMade, allot_slots, order_waitlist
 from shouhao.flows.release import record_released, ruling
 from shouhao.kernel.clock import SECOND_US, iso
-from shouhao.kernel.errors import Tampered
+from shouhao.kernel.errors import Refused, Tampered
 from shouhao.kernel.events import Event
 from shouhao.patients.same_person import same_person
 from shouhao.patients.standing import standings
@@ -75,21 +75,14 @@ def seal_due(db: Database, keys: DrawKeys, *, now_us: int, limit: int = 50) -> i
     """Seal every draw whose window is over; how many."""
     with db.read() as connection:
         due = draw_store.to_seal(connection, now_us=now_us, limit=limit)
-    return sum(_seal(db, keys, draw_id, now_us=now_us) for draw_id in due)
+    return sum(_each(draw_id, lambda one: _seal(db, keys, one, now_us=now_us)) for draw_id in due)
 
 
 def make_due(db: Database, keys: DrawKeys, *, now_us: int, limit: int = 50) -> int:
     """Make every sealed draw that has what was promised to it; how many."""
     with db.read() as connection:
         due = draw_store.to_make(connection, limit=limit)
-    made = 0
-    for draw_id in due:
-        try:
-            made += _make(db, keys, draw_id, now_us=now_us)
-        except Tampered as error:
-            # Entries or values are not what was sealed: no machine goes on from here.
-            _log.error("draw_tampered", draw_id=draw_id, what=str(error))
-    return made
+    return sum(_each(draw_id, lambda one: _make(db, keys, one, now_us=now_us)) for draw_id in due)
 
 
 def missing(draw: Draw, given: Sequence[Given]) -> list[str]:
@@ -103,6 +96,15 @@ def missing(draw: Draw, given: Sequence[Given]) -> list[str]:
     if rules.beacon and not any(g.kind == "beacon" and g.given for g in given):
         waits.append(f"beacon:{rules.beacon}")
     return waits
+
+
+def _each(draw_id: str, act: Callable[[str], int]) -> int:
+    """One draw that is not what was sealed, or cannot be published, must not hold up the others."""
+    try:
+        return act(draw_id)
+    except (Tampered, Refused) as error:
+        _log.error("draw_stopped", draw_id=draw_id, error=type(error).__name__, what=str(error))
+        return 0
 
 
 def _due(
