@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import importlib
 import io
+import json
 import pkgutil
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -19,8 +21,10 @@ from pydantic.fields import FieldInfo
 
 import shouhao
 from shouhao.booking.limits import LimitsPolicy
+from shouhao.booking.release.antenatal import AntenatalPolicy, antenatal_body, antenatal_from
+from shouhao.booking.release.policy import ReleasePolicy, release_body, release_from
 from shouhao.cli.main import app as command_line
-from shouhao.kernel.errors import Refused
+from shouhao.kernel.errors import InvalidInput, Refused
 from shouhao.kernel.events import EVENT_KINDS, EXPORT_COLUMNS
 from shouhao.patients.policy import BindingPolicy
 from shouhao.settings import Settings, env_name
@@ -101,6 +105,21 @@ POLICIES_INTRO = f"""# 策略 Policies
 旧版本永不改变,未写出的项取默认值。
 A policy is data: `POST /api/v1/staff/policies/KIND` adds a version with its reason and its moment (role
 outpatient_office); no version is ever changed. What a version leaves out keeps the default.
+"""
+
+RELEASE_INTRO = """
+## `release:SCOPE`
+
+放号策略。`SCOPE` 为 `everywhere`、`kind:类别`、`department:科室` 或 `doctor:医生`，范围最窄者优先；各项含义见
+[公平放号](../concepts/fairness.md)。未写出的项取默认值，写出的节可以只含部分项。
+How slots reach patients. The narrowest of `everywhere`, `kind:KIND`, `department:ID` and `doctor:ID` rules;
+[fairness](../concepts/fairness.md) says what each does. A section may hold some of its rules alone.
+"""
+
+ANTENATAL_INTRO = """
+## `antenatal`
+
+建档策略，见[建档](../how-to/antenatal-registration.md)。 [Antenatal registration](../how-to/antenatal-registration.md).
 """
 
 
@@ -242,14 +261,53 @@ def _needs(operation: Mapping[str, Any]) -> str:
 
 
 def policies_page() -> str:
-    """The two kinds of policies with their defaults."""
-    return POLICIES_INTRO + _policy("booking_limits", LimitsPolicy) + _policy("binding", BindingPolicy)
+    """Every kind of policy with its rules and their defaults."""
+    plain = _policy("booking_limits", LimitsPolicy) + _policy("binding", BindingPolicy)
+    release = _nested("release_policy", release_body(ReleasePolicy()), release_from)
+    antenatal = _nested("antenatal_policy", antenatal_body(AntenatalPolicy()), antenatal_from)
+    return f"{POLICIES_INTRO}{plain}{RELEASE_INTRO}{release}{ANTENATAL_INTRO}{antenatal}"
 
 
 def _policy(kind: str, policy: type[Any]) -> str:
     explained = _words("policies")
     rows = "".join(_cells(f"`{f.name}`", f"`{f.default}`", explained[f.name]) for f in fields(policy))
     return f"\n## `{kind}`\n\n| 项 rule | 默认 default | 含义 meaning |\n|---|---|---|\n{rows}"
+
+
+def _nested(page: str, body: Mapping[str, Any], reader: Callable[[Mapping[str, Any]], object]) -> str:
+    """A policy of sections: each rule by its whole name, with its default, what is taken, and its meaning."""
+    explained = _words(page)
+    rows = "".join(
+        _cells(f"`{name}`", f"`{json.dumps(default)}`", _taken(name, reader), explained[name])
+        for name, default in rules_of(body, explained)
+    )
+    return f"\n| 项 rule | 默认 default | 取值 taken | 含义 meaning |\n|---|---|---|---|\n{rows}"
+
+
+def rules_of(body: Mapping[str, Any], explained: Mapping[str, str], before: str = "") -> Iterator[tuple[str, Any]]:
+    """The rules of a policy's body by their whole names; a section that is explained as one is one."""
+    for name, value in body.items():
+        whole = f"{before}{name}"
+        if isinstance(value, Mapping) and whole not in explained:
+            yield from rules_of(value, explained, f"{whole}.")
+        else:
+            yield whole, value
+
+
+def _taken(name: str, reader: Callable[[Mapping[str, Any]], object]) -> str:
+    """What a rule may be, in the words of the refusal of what it may not be."""
+    body: Any = -(10**12)
+    for part in reversed(name.split(".")):
+        body = {part: body}
+    try:
+        reader(body)
+    except InvalidInput as bad:
+        least_most = re.search(r"from (\d+) to (\d+)", bad.says("en"))
+        if least_most is not None:
+            return f"{least_most[1]} – {least_most[2]}"
+        zh, en = (re.sub(r"^.*?(应为|must be) ?", "", bad.says(language)) for language in ("zh", "en"))
+        return f"{zh} · {en}"
+    raise ValueError(name)
 
 
 PAGES: dict[Path, Callable[[], str]] = {

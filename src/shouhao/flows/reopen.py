@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from shouhao.booking.release.mixed import merges_at_us
 from shouhao.booking.release.policy import Part, ReturnRules
-from shouhao.booking.returns import next_look_us, opens_now, rest_step_of
+from shouhao.booking.returns import REST_STEP_S, next_look_us, opens_now, rest_step_of
 from shouhao.booking.store import desk as desk_store
 from shouhao.booking.store import release as release_store
 from shouhao.booking.store import waits as wait_store
@@ -45,7 +45,10 @@ def open_rested(db: Database, randomness: Randomness, *, now_us: int, limit: int
             if opens_now(looked_step=rest.looked_step, step=step, rules=rules, randomness=randomness):
                 opening[rest.session_id].append(rest.slot_id)
             else:
-                again_us = next_look_us(since_us=rest.since_us, looked_step=step, rules=rules)
+                # Off the grid of steps: whoever returned the slot knows the grid, and would ask just then.
+                again_us = next_look_us(since_us=rest.since_us, looked_step=step, rules=rules) + randomness.below(
+                    REST_STEP_S * SECOND_US
+                )
                 resting.append(msgspec.structs.replace(rest, looked_step=step, next_look_us=again_us))
         wait_store.look_again(connection, resting)
         for session_id, slot_ids in sorted(opening.items()):
