@@ -71,18 +71,21 @@ Pair = tuple[str, str | None]  #: patient id, account id
 Lock = Literal["wait", "skip", "none"]
 
 
-def standings(
-    connection: Connection, pairs: Iterable[Pair], *, lock: Lock = "wait"
-) -> dict[Pair, Standing]:
+def standings(connection: Connection, pairs: Iterable[Pair], *, lock: Lock = "wait") -> dict[Pair, Standing]:
     """The standing of each (patient, account) that exists, with the patients locked until the unit of work ends.
 
     Args:
         lock: `skip` leaves out people whom another unit of work holds, for who comes to people when other locks are
             already held; `none` only looks.
     """
-    rows = [{"patient_id": p, "account_id": a} for p, a in set(pairs)]
+    # In the order of the locks, so that pieces are locked in it too.
+    rows = [
+        {"patient_id": p, "account_id": a} for p, a in sorted(set(pairs), key=lambda pair: (pair[0], pair[1] or ""))
+    ]
     statement = _standings_sql(connection.dialect.name, lock)
-    found = batch.rows(connection, statement, {"pairs": batch.encode(rows)})
+    found = [
+        row for piece in batch.pieces(rows) for row in batch.rows(connection, statement, {"pairs": batch.encode(piece)})
+    ]
     return {
         (patient_id, account_id): Standing(verification, None if active is None else bool(active), bound_at_us)
         for patient_id, account_id, verification, active, bound_at_us in found

@@ -7,7 +7,7 @@ and it stands here. Everything around it is the same SQL.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from sqlalchemy import Column, Connection, Table, TextClause, text
@@ -15,12 +15,21 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import BigInteger, Boolean, Integer
 
+Row = TypeVar("Row")
 SQLType = Literal["text", "bigint", "boolean", "double precision"]
+
+MOST_ROWS = 5_000  #: of one statement
 
 _CURSOR = "shouhao_cursor"
 _DIALECTS: Mapping[str, Any] = {"postgresql": postgresql.psycopg.dialect, "sqlite": sqlite.dialect}
 
 _encode = msgspec.json.Encoder().encode
+
+
+def pieces(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """As many rows as one statement should have, one piece after the other."""
+    for start in range(0, len(rows), MOST_ROWS):
+        yield rows[start : start + MOST_ROWS]
 
 
 def encode(rows: Sequence[Any]) -> str:
@@ -138,8 +147,15 @@ def insert(connection: Connection, table: Table, columns: tuple[str, ...], rows:
 
 
 def insert_structs(connection: Connection, table: Table, given: Sequence[msgspec.Struct]) -> None:
-    """Insert structs whose fields are named like the table's columns; the way for hot tables."""
+    """Insert structs whose fields are named like the table's columns; the way for hot tables.
+
+    Very many go in pieces, so that no statement runs into the time that one may take.
+    """
     if not given:
+        return
+    if len(given) > MOST_ROWS:
+        for piece in pieces(given):
+            insert_structs(connection, table, piece)
         return
     columns = given[0].__struct_fields__
     if connection.dialect.name == "postgresql":

@@ -224,8 +224,8 @@ def file_of(connection: Connection, draw_id: str) -> tuple[bytes, str] | None:
 
 def set_results(connection: Connection, results: Sequence[Result]) -> None:
     """Write what became of entries."""
-    if results:
-        batch.run(connection, _sql(connection.dialect.name).results, {"rows": batch.encode(results)})
+    for piece in batch.pieces(results):
+        batch.run(connection, _sql(connection.dialect.name).results, {"rows": batch.encode(piece)})
 
 
 def fall_back(connection: Connection, draw_id: str, why: str) -> None:
