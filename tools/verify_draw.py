@@ -31,7 +31,7 @@ def _root(leaves: Any) -> bytes:
     while len(level) > 1:
         level = [_sha(b"\x01", *level[n : n + 2]) if level[n + 1 :] else level[n] for n in range(0, len(level), 2)]
     return level[0]
-def _round(sealed_at: str, rules: Any) -> int:
+def _round(sealed_at: str, rules: Any) -> Any:
     sealed = datetime.fromisoformat(sealed_at) - datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017
     wait_us = sealed // timedelta(microseconds=1) + (rules["beacon_after_s"] - rules["beacon_genesis_s"]) * 1_000_000
     return max(0, -(-wait_us // (rules["beacon_period_s"] * 1_000_000))) + 1

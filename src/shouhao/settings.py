@@ -214,6 +214,26 @@ class Settings(BaseSettings):
     )
     identity_breaker_open_s: float = setting(30.0, "暂停询问的时间", "How long it is then left alone", unit="s", gt=0)
 
+    # Randomness beacon of draws
+    beacon_url: str | None = setting(
+        None,
+        "公共随机信标的 HTTP 接口地址（drand，https），不填则由两人手工录入",
+        "HTTP address of a public randomness beacon (drand, https); without it two people write its value down",
+        pattern="^https://",
+    )
+    beacon_name: str = setting(
+        "drand",
+        "该信标的名称，与放号策略中 draw.beacon 一致时才使用",
+        "Name of that beacon; it serves the draws whose policy names it in draw.beacon",
+        pattern="^[a-z0-9_-]{1,40}$",
+    )
+    beacon_ca_file: Path | None = setting(
+        None,
+        "信标服务器的 CA 证书，不填则用系统所信任的",
+        "CA certificate of the beacon's server; without it, those that the system trusts",
+    )
+    beacon_timeout_s: float = setting(3.0, "单次取数超时", "Longest wait for one value", unit="s", gt=0, le=30)
+
     # Payment
     payment_gateway: str = setting(
         "reference",
@@ -386,6 +406,8 @@ def _contradictions(settings: Settings) -> list[Problem]:
             path = getattr(settings, f"identity_{name}")
             if path is None or not path.is_file():
                 problems.append(_missing(f"identity_{name}"))
+    if settings.beacon_ca_file is not None and not settings.beacon_ca_file.is_file():
+        problems.append(_missing("beacon_ca_file"))
     return problems
 
 

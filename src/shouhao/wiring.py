@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from shouhao.booking.beacon import RandomnessBeacon
 from shouhao.booking.desk import Desk
 from shouhao.booking.desk_apart import DeskApart, Order
 from shouhao.booking.draw_keys import DrawKeys
@@ -20,6 +21,7 @@ from shouhao.booking.store.antenatal import INVARIANTS as ANTENATAL_INVARIANTS
 from shouhao.booking.store.invariants import INVARIANTS as BOOKING_INVARIANTS
 from shouhao.booking.store.inventory import INVARIANTS as INVENTORY_INVARIANTS
 from shouhao.flows.antenatal_months import antenatal_due
+from shouhao.flows.contribute import fetch_beacons
 from shouhao.flows.desk import BookingDesk
 from shouhao.flows.forget import forget_gate
 from shouhao.flows.verify import verify_patient
@@ -98,6 +100,7 @@ def assemble(settings: Settings, *, clock: Clock | None = None) -> System:
     keys = DrawKeys(vault.derive("draw-seeds", 32), vault.derive("draw-receipts", 32))
     todo = [
         *release_duties(db, keys, SystemRandomness()),
+        *_beacon_duties(db, randomness_beacon(settings, clock)),
         *duties(db, gateway=gateway, invariants=INVARIANTS, settings=settings.work(), more=more),
     ]
     return System(
@@ -183,6 +186,27 @@ def identity_authority(settings: Settings, clock: Clock) -> IdentityAuthority:
     )
 
 
+def randomness_beacon(settings: Settings, clock: Clock) -> RandomnessBeacon | None:
+    """The public beacon that the worker asks, if it may ask any.
+
+    Raises:
+        OSError: the file of its certificate authority cannot be read.
+    """
+    if settings.beacon_url is None:
+        return None
+    from shouhao.protocols.beacon import DrandBeacon, DrandBeaconSettings  # noqa: PLC0415 - as above
+
+    return DrandBeacon(
+        DrandBeaconSettings(
+            name=settings.beacon_name,
+            url=settings.beacon_url,
+            ca_file=settings.beacon_ca_file,
+            timeout_s=settings.beacon_timeout_s,
+        ),
+        clock=clock,
+    )
+
+
 def code_sender(settings: Settings) -> CodeSender:
     """Who carries codes to phones."""
     if settings.phone_code_sender == "console":
@@ -194,6 +218,12 @@ def code_sender(settings: Settings) -> CodeSender:
 def _named(spec: str) -> Any:
     module, _, name = spec.partition(":")
     return getattr(importlib.import_module(module), name)
+
+
+def _beacon_duties(db: Database, beacon: RandomnessBeacon | None) -> list[Duty]:
+    if beacon is None:
+        return []
+    return [Duty(name="beacon", do=lambda now_us: fetch_beacons(db, beacon, now_us=now_us), every_s=1.0)]
 
 
 def _verify(db: Database, vault: Vault, authority: IdentityAuthority, now_us: int) -> int:

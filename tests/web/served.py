@@ -30,7 +30,7 @@ from shouhao.gate.phone_codes import PhoneCodes
 from shouhao.kernel.clock import HOUR_US, ManualClock, start_of_day_us, to_us
 from shouhao.kernel.ids import new_id
 from shouhao.settings import Settings
-from shouhao.staff.model import ROLES
+from shouhao.staff.model import ALONE, ROLES
 from shouhao.staff.store import create_operator
 from shouhao.store import event_log
 from shouhao.store.invariants import check
@@ -208,7 +208,7 @@ def _furnish(hospital: Hospital) -> None:
                 connection, role, roles=frozenset({role}), now_us=NOW_US, randomness=system.randomness
             )
             hospital.operator_keys[role] = key
-        for name, roles in (("doctor", {"approver"}), ("all", set(ROLES))):
+        for name, roles in (("doctor", {"approver"}), ("all", set(ROLES) - ALONE)):
             _, hospital.operator_keys[name] = create_operator(
                 connection,
                 name,

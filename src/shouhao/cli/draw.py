@@ -1,8 +1,9 @@
-"""`shouhao draw verify`: a published draw, repeated from its file alone."""
+"""`shouhao draw`: a published draw, repeated from its file alone, and a second party's part in those to come."""
 
 import hashlib
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,16 +12,17 @@ import typer
 
 from shouhao.booking.release.draw_file import Check, read, verify
 from shouhao.booking.release.draw_form import TRUST
-from shouhao.kernel.errors import InvalidInput
+from shouhao.cli.witness import ALARMS, Did, Shelf, Witness, read_key
+from shouhao.cli.witness_line import Console
+from shouhao.kernel.clock import SystemClock, iso
+from shouhao.kernel.errors import InvalidInput, Unavailable
 
-app = typer.Typer(help="抽签：核验公布的文件。 Draws: check what was published.", no_args_is_help=True)
+app = typer.Typer(
+    help="抽签：核验公布的文件，或作为第二方见证。 Draws: check what was published, or witness them.",
+    no_args_is_help=True,
+)
 
 _LARGEST_BYTES = 512 << 20  #: three million entries and more
-
-
-@app.callback()
-def draws() -> None:
-    """Keep `verify` a word of its own while it is the only command."""
 
 
 @app.command("verify")
@@ -43,6 +45,64 @@ def verify_file(
     typer.echo(msgspec.json.encode(found).decode() if as_json else _page(found, checks))
     if not holds or (entry is not None and stands is None):
         raise typer.Exit(1)
+
+
+@app.command("witness")
+def witness(
+    console: Annotated[
+        str, typer.Option("--console", help="医院控制台地址（https） Address of the hospital's console")
+    ],
+    key_file: Annotated[
+        Path,
+        typer.Option("--key-file", help="见证方密钥文件（权限 0600） The witness's key, mode 0600", dir_okay=False),
+    ],
+    folder: Annotated[
+        Path, typer.Option("--dir", help="保存秘密与名单根的目录 Where secrets and roots are kept", file_okay=False)
+    ],
+    *,
+    once: Annotated[bool, typer.Option("--once", help="只看一次 Look once and end")] = False,
+    every_s: Annotated[float, typer.Option("--every", help="间隔秒数 Seconds between two looks", min=0.5)] = 2.0,
+) -> None:
+    """作为院外第二方，为每次抽签承诺并在封存后公开数值；有异常则退出码为 1。 Commit and reveal; exit 1 on an alarm.
+
+    Runs on the second party's own machine. With --once, a console that does not answer is exit 3.
+    """
+    line, told = Console(console, read_key(key_file)), set[Did]()
+    try:
+        second_party = Witness(line, Shelf(folder), SystemClock())
+        if once:
+            did = second_party.look()
+            _tell(did)
+            if any(one.alarm for one in did):
+                raise typer.Exit(1)
+        while not once:
+            _look_again(second_party, told)
+            time.sleep(every_s)
+    finally:
+        line.close()
+
+
+def _look_again(second_party: Witness, told: set[Did]) -> None:
+    """Look, and tell what was not told before; a console that is away is asked again."""
+    try:
+        did = second_party.look()
+    except Unavailable as error:
+        typer.echo(f"{iso(SystemClock().now_us())} 稍后再试 trying again: {error.what}", err=True)
+        return
+    _tell([one for one in did if one not in told])
+    told.update(did)
+
+
+def _tell(did: Sequence[Did]) -> None:
+    for one in did:
+        typer.echo(_told(one), err=one.alarm)
+
+
+def _told(one: Did) -> str:
+    words = " ".join(ALARMS.get(one.what, ()))
+    return (
+        f"{iso(SystemClock().now_us())} {one.draw_id} {'警报 ALARM ' if one.alarm else ''}{one.what} {words}".rstrip()
+    )
 
 
 def _bytes_of(file: Path) -> bytes:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from shouhao.cli import bench, database, demo, draw, events, run, staff
+from shouhao.cli import bench, database, demo, draw, events, lab, run, staff
 from shouhao.kernel.errors import Refused, Unavailable
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("generate")(database.generate)
 app.add_typer(database.app, name="db")
 app.add_typer(draw.app, name="draw")
 app.add_typer(events.app, name="events")
+app.add_typer(lab.app, name="lab")
 app.add_typer(staff.channels, name="channels")
 app.add_typer(staff.operators, name="staff")
 

@@ -42,7 +42,7 @@ def create_one(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="姓名 Name")],
     role: Annotated[
-        list[str], typer.Option("--role", help="window, reviewer, outpatient_office, approver, it, auditor")
+        list[str], typer.Option("--role", help="window, reviewer, outpatient_office, approver, it, auditor, witness")
     ],
     doctor: Annotated[str | None, typer.Option("--doctor", help="医生编号 The doctor that this person is")] = None,
 ) -> None:

@@ -11,9 +11,11 @@ from typing import Literal, get_args
 from shouhao.kernel.errors import InvalidInput, Refused
 
 #: window: serves at a counter; reviewer: decides photo reviews; outpatient_office: plans and policies;
-#: approver: the second pair of eyes; it: channels, keys, operators; auditor: reads and changes nothing.
-Role = Literal["window", "reviewer", "outpatient_office", "approver", "it", "auditor"]
+#: approver: the second pair of eyes; it: channels, keys, operators; auditor: reads and changes nothing;
+#: witness: a second party outside the hospital that gives its part to the seed of draws.
+Role = Literal["window", "reviewer", "outpatient_office", "approver", "it", "auditor", "witness"]
 ROLES: tuple[Role, ...] = get_args(Role)
+ALONE: frozenset[Role] = frozenset({"witness"})  #: whoever has one of these has no other and is no doctor
 
 _NAME_MAX = 64
 
@@ -54,17 +56,25 @@ def require(operator: Operator, *roles: Role) -> None:
         raise RoleMissing(role="|".join(roles))
 
 
-def check_roles(roles: Iterable[str]) -> frozenset[Role]:
+def check_roles(roles: Iterable[str], *, doctor: bool = False) -> frozenset[Role]:
     """The roles, when each of them exists and there is one at least.
 
+    Args:
+        doctor: whether they are a doctor's.
     Raises:
-        InvalidInput: there is none, or one that does not exist.
+        InvalidInput: there is none, one that does not exist, or one that suffers no other beside it. A witness who
+            also works for the hospital witnesses nothing.
     """
     given = set(roles)
     known: frozenset[Role] = frozenset(role for role in ROLES if role in given)
     if not given or len(known) != len(given):
         listed = ", ".join(ROLES)
         raise InvalidInput("roles", zh=f"至少一个，且只能是 {listed}", en=f"one at least, each of {listed}")
+    if not known.isdisjoint(ALONE) and (len(known) > 1 or doctor):
+        listed = ", ".join(sorted(ALONE))
+        raise InvalidInput(
+            "roles", zh=f"{listed} 不能兼任其他角色，也不能是医生", en=f"{listed} stands alone, and for no doctor"
+        )
     return known
 
 

@@ -35,7 +35,8 @@ def create_operator(
     Raises:
         InvalidInput: a name or a role that cannot be.
     """
-    operator = Operator(id=new_id("op"), name=check_name(name), roles=check_roles(roles), doctor_id=doctor_id)
+    given = check_roles(roles, doctor=doctor_id is not None)
+    operator = Operator(id=new_id("op"), name=check_name(name), roles=given, doctor_id=doctor_id)
     key = _new_key(randomness)
     connection.execute(
         insert(operators).values(

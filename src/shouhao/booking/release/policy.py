@@ -14,6 +14,7 @@ from shouhao.kernel.errors import InvalidInput
 
 PREFIX: Final = "release:"  #: of the kinds in `store.policies`
 EVERYWHERE: Final = "release:everywhere"
+INHERIT: Final[Mapping[str, str]] = {"kind": "inherit"}  #: body of a version that leaves its scope to the wider ones
 
 ReleaseKind = Literal["first_come", "draw", "mixed"]
 RELEASE_KINDS: tuple[ReleaseKind, ...] = get_args(ReleaseKind)
@@ -182,6 +183,15 @@ def release_body(policy: ReleasePolicy) -> dict[str, Any]:
         "merge_before_s": dict(policy.mixed.merge_before_s),
     }
     return {"kind": policy.kind, **plain, "mixed": mixed}
+
+
+def inherits(body: Mapping[str, Any]) -> bool:
+    """Whether a version says that its scope has no policy of its own any more.
+
+    >>> inherits(INHERIT), inherits({"kind": "draw"})
+    (True, False)
+    """
+    return body.get("kind") == INHERIT["kind"]
 
 
 def check_scope(scope: str) -> str:

@@ -55,7 +55,15 @@ def merkle_root(leaves: Sequence[bytes]) -> bytes:
     return level[0] if level else hashlib.sha256(b"").digest()
 
 
-def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
+def merkle_levels(leaves: Sequence[bytes]) -> list[list[bytes]]:
+    """The whole tree, from the hashes of the leaves up to the root: what many proofs are read from."""
+    levels = [[_leaf_hash(one) for one in leaves]]
+    while len(levels[-1]) > 1:
+        levels.append(_next(levels[-1]))
+    return levels
+
+
+def proof_in(levels: Sequence[Sequence[bytes]], index: int) -> list[bytes]:
     """What, with the leaf at `index`, gives the root: one hash a level.
 
     Source: RFC 6962 section 2.1.1.
@@ -63,14 +71,23 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
     Raises:
         IndexError: there is no such leaf.
     """
-    if not 0 <= index < len(leaves):
+    if not 0 <= index < len(levels[0]):
         raise IndexError(index)
-    level, proof = [_leaf_hash(one) for one in leaves], []
-    while len(level) > 1:
+    proof = []
+    for level in levels[:-1]:
         if index ^ 1 < len(level):
             proof.append(level[index ^ 1])
-        level, index = _next(level), index // 2
+        index //= 2
     return proof
+
+
+def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
+    """One proof, as `proof_in`.
+
+    Raises:
+        IndexError: there is no such leaf.
+    """
+    return proof_in(merkle_levels(leaves), index)
 
 
 def verify_inclusion(one: bytes, *, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:

@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, func, or_, select, text
 
 from shouhao.booking.demand import Asker, Demand, SessionDemand
-from shouhao.booking.release.policy import PREFIX, check_number, check_scope
+from shouhao.booking.release.policy import PREFIX, check_number, check_scope, inherits
 from shouhao.booking.tables import sessions
 from shouhao.store import batch, policies
 
@@ -77,7 +77,9 @@ def _ruled(connection: Connection, scope: str, *, now_us: int) -> list[ColumnEle
     what, _, which = scope.partition(":")
     kept = policies.all_effective(connection, now_us=now_us, prefix=PREFIX)
     own: dict[str, list[str]] = defaultdict(list)
-    for kind in kept:
+    for kind, version in kept.items():
+        if inherits(version.body):
+            continue
         narrower, _, of = kind.removeprefix(PREFIX).partition(":")
         own[narrower].append(of)
     columns = {"doctor": sessions.c.doctor_id, "department": sessions.c.department_id, "kind": sessions.c.kind}

@@ -4,25 +4,28 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select, true
 
+from shouhao.booking.draw_tables import draw_targets, draws
 from shouhao.booking.release.policy import (
     DEFAULT,
     PREFIX,
     InForce,
     in_force,
+    inherits,
     release_body,
     release_from,
 )
-from shouhao.booking.tables import sessions
+from shouhao.booking.release.policy_changes import Ruled
+from shouhao.booking.tables import departments, doctors, sessions, slots
 from shouhao.store import policies
 from shouhao.store.policies import PolicyVersion
 
 
 def policies_in_force(connection: Connection, *, now_us: int) -> dict[str, InForce]:
-    """The version in force of every scope that has one."""
+    """The version in force of every scope that has a policy of its own."""
     kept = policies.all_effective(connection, now_us=now_us, prefix=PREFIX)
-    return {scope: policy_of(version) for scope, version in kept.items()}
+    return {scope: policy_of(version) for scope, version in kept.items() if not inherits(version.body)}
 
 
 def policy_of(version: PolicyVersion) -> InForce:
@@ -54,6 +57,65 @@ def policies_of_sessions(connection: Connection, ids: Iterable[str]) -> dict[str
             read[row.release_policy] = policy_of_text(row.release_policy)
         found[row.id] = read[row.release_policy]
     return found
+
+
+def scope_exists(connection: Connection, scope: str) -> bool:
+    """Whether the doctor or department of a scope is known; kinds and everywhere always are."""
+    what, _, which = scope.partition(":")
+    table = {"department": departments, "doctor": doctors}.get(what)
+    return table is None or connection.execute(select(table.c.id).where(table.c.id == which)).scalar() is not None
+
+
+def planned_in(connection: Connection, scope: str, *, from_us: int) -> list[Ruled]:
+    """Sessions of a scope that are released from that moment on and no draw's yet, the next to be released first."""
+    query = _ruled_sessions().where(
+        _of_scope(scope),
+        sessions.c.state == "planned",
+        sessions.c.draw_id.is_(None),
+        sessions.c.release_at_us >= from_us,
+    )
+    rows = connection.execute(query.order_by(sessions.c.release_at_us, sessions.c.id))
+    return [_ruled(row) for row in rows]
+
+
+def in_open_draws(connection: Connection, scope: str) -> list[tuple[Ruled, str]]:
+    """Sessions of a scope whose draw takes entries or is not made yet, each with the scope it is drawn under."""
+    query = (
+        _ruled_sessions()
+        .add_columns(draws.c.scope)
+        .join(draw_targets, draw_targets.c.session_id == sessions.c.id)
+        .join(draws, draws.c.id == draw_targets.c.draw_id)
+        .where(_of_scope(scope), draws.c.kind == "release", draws.c.state.in_(["open", "sealed"]))
+    )
+    return [(_ruled(row), row.scope) for row in connection.execute(query.order_by(sessions.c.id))]
+
+
+def _ruled_sessions() -> Any:
+    counted = (
+        select(func.count())
+        .select_from(slots)
+        .where(and_(slots.c.session_id == sessions.c.id, slots.c.state == "planned", ~slots.c.extra))
+        .scalar_subquery()
+    )
+    return select(sessions, counted.label("capacity")).select_from(sessions)
+
+
+def _ruled(row: Any) -> Ruled:
+    return Ruled(
+        id=row.id,
+        department_id=row.department_id,
+        doctor_id=row.doctor_id,
+        kind=row.kind,
+        release_at_us=row.release_at_us,
+        capacity=row.capacity,
+    )
+
+
+def _of_scope(scope: str) -> ColumnElement[bool]:
+    what, _, which = scope.partition(":")
+    columns = {"doctor": sessions.c.doctor_id, "department": sessions.c.department_id, "kind": sessions.c.kind}
+    column = columns.get(what)
+    return true() if column is None else column == which
 
 
 def rules_of(kept: dict[str, InForce], rows: Sequence[Any]) -> dict[str, InForce]:

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from shouhao.booking.receipts import SignedReceipt
 from shouhao.web import health
 from shouhao.web.asgi import App, Edge
 from shouhao.web.console import (
@@ -13,10 +14,12 @@ from shouhao.web.console import (
     bookings,
     care,
     channels,
+    draws,
     extra_slots,
     operators,
     patients,
     policies,
+    release_policies,
     reviews,
     schedules,
 )
@@ -49,9 +52,11 @@ def console_app(system: System, *, desk: SharedDesk | None = None) -> App:
         antenatal,
         antenatal_referrals,
         bookings,
+        draws,
         extra_slots,
         schedules,
         policies,
+        release_policies,
         channels,
         operators,
     )
@@ -60,7 +65,7 @@ def console_app(system: System, *, desk: SharedDesk | None = None) -> App:
         title=f"守号控制台 {settings.hospital_name_zh} · Shouhao console {settings.hospital_name_en}",
         routers=[health.routes, *(part.routes for part in parts)],
         lifespan=serving,
-        more={"schemas": msgspec_schemas()},
+        more={"schemas": msgspec_schemas(SignedReceipt)},
     )
     limits = {"/schedules/csv": SCHEDULE_MAX_BYTES, "/schedules/fhir": SCHEDULE_MAX_BYTES}
     edge = Edge(api, limit=settings.max_body_bytes, limits=limits)

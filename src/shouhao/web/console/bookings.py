@@ -1,39 +1,43 @@
-"""Bookings at the window: the same desk, the same limits, with the name of who served."""
+"""Bookings at the window and by phone: the same desk, the same limits, with the name of who served."""
 
-import concurrent.futures
-from typing import Final
+from typing import Final, Literal
 
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection
 
 from shouhao.booking.model import BookingView, BookRequest
 from shouhao.flows.attend import check_in
-from shouhao.flows.book import DONE
 from shouhao.flows.give_back import Caller, give_back
+from shouhao.flows.offers import accept
 from shouhao.flows.pay import pay_at_window, refund_at_window
-from shouhao.kernel.errors import Refused, Unavailable
 from shouhao.staff.model import require
-from shouhao.store.answers import Answer
-from shouhao.web import errors
 from shouhao.web.depends import Here, OnDuty, StaffWrite
 from shouhao.web.description import failures
 from shouhao.web.fields import Body, Id
-from shouhao.web.handlers import JSON
-from shouhao.web.public.bookings import booking_view, gives_booking
+from shouhao.web.public.at_desk import ask_desk
+from shouhao.web.public.bookings import booking_view, gives_booking, gives_bookings
 
 routes = APIRouter(prefix="/api/v1/staff", tags=["bookings"])
 
 _WINDOW: Final = "window"
-_LONGEST_WAIT_S = 30.0
 _WRITE = failures(400, 401, 403, 404, 409, 422)
 
 
+AssistedChannel = Literal["window", "phone"]
+
+
 class AssistedBody(Body):
-    """What the patient at the window asks for."""
+    """What the patient at the window, or on the phone, asks for.
+
+    A pool holds slots for people in need (`care`) or against a referral, whose number is the note.
+    """
 
     patient_id: Id
     session_id: Id
     slot_id: Id | None = None
+    channel: AssistedChannel = "window"
+    pool: Literal["care", "referral"] | None = None
+    note: Id | None = None
 
 
 class FeeBody(Body):
@@ -48,31 +52,40 @@ class FeeBody(Body):
     responses={**gives_booking(201), **failures(400, 401, 403, 404, 409, 415, 422)},
     summary="窗口预约 Book for a patient",
 )
-def book(body: AssistedBody, operator: OnDuty, write: StaffWrite, system: Here, request: Request) -> Response:
+async def book(body: AssistedBody, operator: OnDuty, write: StaffWrite, system: Here, request: Request) -> Response:
     """与线上相同的规则。 The rules are those of every channel."""
     require(operator, _WINDOW)
-    reply: concurrent.futures.Future[Answer | Refused] = concurrent.futures.Future()
     asked = BookRequest(
         patient_id=body.patient_id,
         session_id=body.session_id,
         slot_id=body.slot_id,
-        channel=_WINDOW,
+        channel=body.channel,
         staff_id=operator.id,
-        ip=None if request.client is None else request.client.host,
+        ip=address_of(request),
         user_agent=write.heard.user_agent or None,
+        pool=body.pool,
+        note=body.note,
         once=write.once,
     )
-    system.desk.submit(asked, reply, lane_key=body.session_id)
-    try:
-        said = reply.result(timeout=_LONGEST_WAIT_S)
-    except TimeoutError:
-        raise Unavailable("desk") from None  # what the desk still says is kept under the key
-    if isinstance(said, Refused):
-        raise said
-    if said.status == DONE:
-        return Response(said.body, 201, media_type=JSON)
-    status, content = errors.kept_refusal(said.body, language=write.heard.language, request_id=write.heard.request_id)
-    return Response(content, status, media_type=JSON)
+    return write.told(await ask_desk(system.desk, asked, lane_key=body.session_id), status=201)
+
+
+@routes.post(
+    "/bookings/{booking_id}/accept",
+    responses={**gives_bookings(), **_WRITE},
+    summary="窗口代为接受 Accept an offer for patients",
+)
+def accept_offer(booking_id: Id, operator: OnDuty, write: StaffWrite, system: Here) -> Response:
+    """为没有账号的就诊人接受中签或候补得到的号，一同得到的一并接受。 For all who got it together."""
+    require(operator, _WINDOW)
+    caller = Caller(channel=_WINDOW, staff_id=operator.id)
+    hold = system.settings.holds()
+
+    def act(connection: Connection) -> dict[str, list[BookingView]]:
+        accepted = accept(connection, booking_id=booking_id, caller=caller, hold=hold, now_us=write.now_us)
+        return {"bookings": [booking_view(placed) for placed in accepted]}
+
+    return write.answer(act)
 
 
 @routes.post(
@@ -95,7 +108,7 @@ def return_booking(booking_id: Id, operator: OnDuty, write: StaffWrite) -> Respo
     summary="窗口收费 Take the fee",
 )
 def take_fee(booking_id: Id, body: FeeBody, operator: OnDuty, write: StaffWrite) -> Response:
-    """已在窗口收费。 The fee was taken by hand."""
+    """已在窗口收费；一同约到的号一并收费。 The fee was taken by hand, with that of slots that were got together."""
     require(operator, _WINDOW)
 
     def act(connection: Connection) -> BookingView:
@@ -133,3 +146,8 @@ def check_in_at_window(booking_id: Id, operator: OnDuty, write: StaffWrite) -> R
         return booking_view(check_in(connection, booking_id=booking_id, caller=caller, now_us=write.now_us))
 
     return write.answer(act)
+
+
+def address_of(request: Request) -> str | None:
+    """From where the caller came."""
+    return None if request.client is None else request.client.host
