@@ -12,7 +12,6 @@ from pydantic import BaseModel
 from shouhao import __version__
 from shouhao.booking.model import BookingView
 from shouhao.web import handlers
-from shouhao.web.public.book import BookBody
 from shouhao.wiring import System
 
 REF = "#/components/schemas/{name}"
@@ -61,9 +60,9 @@ def failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
 MAYBE_SIGNED_IN: dict[str, Any] = {"security": [{"channel_key": [], "sign_in": []}]}
 
 
-def msgspec_schemas() -> dict[str, Any]:
-    """The schemas that routes name by reference: those of the hot route's values."""
-    _, schemas = msgspec.json.schema_components([BookBody, BookingView], ref_template=REF)
+def msgspec_schemas(*more: type[Any]) -> dict[str, Any]:
+    """The schemas that routes name by reference: a booking's, and those of the hot routes' values."""
+    _, schemas = msgspec.json.schema_components([BookingView, *more], ref_template=REF)
     return schemas
 
 

@@ -56,7 +56,10 @@ class Write:
             status: of success.
             show: makes what is shown from what was kept; after the commit, and again for each retry.
         """
-        said = self.act(act)
+        return self.told(self.act(act), status=status, show=show)
+
+    def told(self, said: Answer, *, status: int = 200, show: Callable[[Any], Any] | None = None) -> Response:
+        """An answer that was kept, as it is sent; the arguments are those of `answer`."""
         if said.status != DONE:
             refused, body = errors.kept_refusal(
                 said.body, language=self.heard.language, request_id=self.heard.request_id

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from shouhao.booking.desk_apart import DeskApart
-from shouhao.web.public.book import LoopDelivery
+from shouhao.web.public.at_desk import LoopDelivery
 from shouhao.wiring import BookDesk
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, ScalarSelect, Select, func, select, tuple_
+from sqlalchemy import Connection, ScalarSelect, Select, Subquery, func, select, tuple_
 
+from shouhao.booking.draw_tables import draw_members, draw_targets, draws, waits
 from shouhao.booking.schedule import Department, Doctor, Kind
 from shouhao.booking.tables import departments, doctors, sessions, slots
 from shouhao.kernel.errors import InvalidInput, NotFound
@@ -40,6 +41,15 @@ class SessionListing:
     hot: bool
     capacity: int  #: regular slots that are not withdrawn
     free: int
+    care_free: int  #: kept for people of 65 and older, disabled or pregnant
+    window_free: int  #: to be had at the window
+    draw_kept: int  #: that a draw allots and has not yet
+    waiting: int  #: people who wait, whether their order is drawn or not
+    release_policy: str | None  #: JSON: what it was released under
+    draw_id: str | None
+    draw_policy: str | None  #: JSON: what its draw was opened with
+    draw_opens_at_us: int | None
+    draw_closes_at_us: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +62,7 @@ class SlotListing:
     ends_at_us: int
     state: str
     extra: bool
+    reserved_for: str | None  #: not everybody's to know: a resting slot opens when nobody expects it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +156,7 @@ def get_session(connection: Connection, session_id: str) -> tuple[SessionListing
             ends_at_us=slot.ends_at_us,
             state=slot.state,
             extra=slot.extra,
+            reserved_for=slot.reserved_for,
         )
         for slot in held
     )
@@ -168,11 +180,38 @@ def _listed(page: Select[Any]) -> Select[Any]:
             doctors.c.title_zh,
             count(slots.c.state != "withdrawn", ~slots.c.extra).label("capacity"),
             count(slots.c.state == "free").label("free"),
+            count(slots.c.reserved_for == "care").label("care_free"),
+            count(slots.c.reserved_for == "window").label("window_free"),
+            count(slots.c.reserved_for == "draw").label("draw_kept"),
+            (_ranked(p) + _unranked(p)).label("waiting"),
+            draws.c.policy.label("draw_policy"),
+            draws.c.opens_at_us.label("draw_opens_at_us"),
+            draws.c.closes_at_us.label("draw_closes_at_us"),
         )
         .select_from(p)
         .join(departments, departments.c.id == p.c.department_id)
         .outerjoin(doctors, doctors.c.id == p.c.doctor_id)
+        .outerjoin(draws, draws.c.id == p.c.draw_id)
         .order_by(p.c.day, p.c.id)
+    )
+
+
+def _ranked(p: Subquery) -> ScalarSelect[int]:
+    """How many people have a place in a drawn order."""
+    people = select(func.coalesce(func.sum(waits.c.size), 0))
+    return people.where(waits.c.session_id == p.c.id, waits.c.state == "waiting").scalar_subquery()
+
+
+def _unranked(p: Subquery) -> ScalarSelect[int]:
+    """How many people have joined a batch whose order is not drawn."""
+    batch = draws.alias("batch")
+    return (
+        select(func.count())
+        .select_from(draw_targets)
+        .join(batch, batch.c.id == draw_targets.c.draw_id)
+        .join(draw_members, draw_members.c.draw_id == batch.c.id)
+        .where(draw_targets.c.session_id == p.c.id, batch.c.kind == "waitlist", batch.c.state.in_(["open", "sealed"]))
+        .scalar_subquery()
     )
 
 

@@ -1,4 +1,7 @@
-"""Bookings after they are made: look, pay, return, check in. Making one is `book.py`."""
+"""Bookings after they are made: look, accept, pay, return, check in. Making one is `book.py`.
+
+A slot that is offered, won in a draw or come back to who waits, is a booking too: it is accepted here, or returned.
+"""
 
 from typing import Any
 
@@ -6,16 +9,18 @@ import msgspec
 from fastapi import APIRouter, Response
 from sqlalchemy import Connection
 
-from shouhao.booking.model import BookingUnknown, BookingView, view
+from shouhao.booking.model import BookingUnknown, BookingView, ReturnRequest, view
 from shouhao.booking.store import lifecycle
 from shouhao.flows.attend import CheckInElsewhere, check_in
-from shouhao.flows.give_back import Caller, give_back
+from shouhao.flows.give_back import Caller
+from shouhao.flows.offers import accept
 from shouhao.flows.pay import PaymentDue, begin_payment
-from shouhao.patients.store import bindings_of_account
 from shouhao.web.depends import ChannelWrite, Here, MemberWrite, SignedIn, Visiting
 from shouhao.web.description import failures
 from shouhao.web.fields import Body, Id, Instant, Shown
 from shouhao.web.handlers import JSON
+from shouhao.web.public.at_desk import ask_desk
+from shouhao.web.public.mine import my_patients
 
 routes = APIRouter(prefix="/api/v1", tags=["bookings"])
 
@@ -54,6 +59,7 @@ class PaymentShown(Shown):
 
     payment_id: str
     booking_id: str
+    booking_ids: list[str]
     amount_cents: int
     expires_at: Instant
     pay_url: str
@@ -70,7 +76,7 @@ def list_bookings(member: SignedIn, system: Here) -> Response:
     """本账号就诊人的预约，最近的在前。 What the account's patients booked, newest first."""
     with system.db.read() as connection:
         found = lifecycle.bookings_of(
-            connection, _patients(connection, member.account_id), account_id=member.account_id, limit=_MOST
+            connection, my_patients(connection, member.account_id), account_id=member.account_id, limit=_MOST
         )
     return bookings_answer(found)
 
@@ -87,7 +93,7 @@ def show_booking(booking_id: Id, member: SignedIn, system: Here) -> Response:
         booking = placed.booking
         live = booking.live
         mine = booking.account_id == member.account_id
-        if not mine and not (live and booking.patient_id in _patients(connection, member.account_id)):
+        if not mine and not (live and booking.patient_id in my_patients(connection, member.account_id)):
             raise BookingUnknown("booking_id")
     return Response(msgspec.json.encode(booking_view(placed)), media_type=JSON)
 
@@ -100,7 +106,10 @@ def show_booking(booking_id: Id, member: SignedIn, system: Here) -> Response:
     summary="发起支付 Begin to pay",
 )
 def pay(booking_id: Id, member: SignedIn, write: MemberWrite, system: Here) -> Response:
-    """得到支付地址。 Where to pay; the slot waits a little longer."""
+    """得到支付地址；一同约到的号一次支付。 Where to pay; the slot waits a little longer.
+
+    Slots that were got together (`party_id`) are paid in one step, all of `booking_ids`.
+    """
 
     def act(connection: Connection) -> PaymentDue:
         return begin_payment(
@@ -113,13 +122,14 @@ def pay(booking_id: Id, member: SignedIn, write: MemberWrite, system: Here) -> R
         )
 
     def show(kept: dict[str, Any]) -> dict[str, Any]:
-        due = PaymentDue(**kept)
+        due = msgspec.convert(kept, PaymentDue)
         url = system.gateway.pay_url(
             payment_id=due.payment_id, amount_cents=due.amount_cents, expires_at_us=due.expires_at_us
         )
         return PaymentShown(
             payment_id=due.payment_id,
             booking_id=due.booking_id,
+            booking_ids=list(due.booking_ids),
             amount_cents=due.amount_cents,
             expires_at=due.expires_at_us,
             pay_url=url,
@@ -129,15 +139,50 @@ def pay(booking_id: Id, member: SignedIn, write: MemberWrite, system: Here) -> R
 
 
 @routes.post(
-    "/bookings/{booking_id}/return", responses={**gives_booking(200), **_WRITE}, summary="退号 Return the slot"
+    "/bookings/{booking_id}/accept",
+    responses={**gives_bookings(), **_WRITE},
+    summary="接受发给的号 Accept an offer",
 )
-def return_booking(booking_id: Id, member: SignedIn, write: MemberWrite) -> Response:
-    """已付费用将原路退回。 What was paid goes back."""
+def accept_offer(booking_id: Id, member: SignedIn, write: MemberWrite, system: Here) -> Response:
+    """接受中签或候补得到的号，一同得到的一并接受。 For all who got it together.
 
-    def act(connection: Connection) -> BookingView:
-        return booking_view(give_back(connection, booking_id=booking_id, caller=member.caller(), now_us=write.now_us))
+    需付费的随即待支付。 What costs something is then to be paid, as after booking.
+    """
+
+    def act(connection: Connection) -> dict[str, list[BookingView]]:
+        accepted = accept(
+            connection,
+            booking_id=booking_id,
+            caller=member.caller(),
+            hold=system.settings.holds(),
+            now_us=write.now_us,
+        )
+        return {"bookings": [booking_view(placed) for placed in accepted]}
 
     return write.answer(act)
+
+
+@routes.post(
+    "/bookings/{booking_id}/return", responses={**gives_booking(200), **_WRITE}, summary="退号 Return the slot"
+)
+async def return_booking(booking_id: Id, member: SignedIn, write: MemberWrite, system: Here) -> Response:
+    """已付费用将原路退回；发给的号以此放弃，一同得到且未付费的一并退回。 What was paid goes back; an offer is declined.
+
+    Slots that were got together and are not paid for are given back together. It is decided at the desk, many at once,
+    for a whole session may be returned in one minute.
+    """
+    who = member.caller()
+    request = ReturnRequest(
+        booking_id=booking_id,
+        channel=who.channel,
+        account_id=who.account_id,
+        sign_in_id=who.sign_in_id,
+        device_id=who.device_id,
+        ip=who.ip,
+        user_agent=who.user_agent,
+        once=write.once,
+    )
+    return write.told(await ask_desk(system.desk, request, lane_key=booking_id))
 
 
 @routes.post(
@@ -155,7 +200,3 @@ def check_in_at_kiosk(body: CheckInBody, visit: Visiting, write: ChannelWrite) -
         return booking_view(check_in(connection, booking_id=body.booking_id, caller=caller, now_us=write.now_us))
 
     return write.answer(act)
-
-
-def _patients(connection: Connection, account_id: str) -> list[str]:
-    return [b.patient_id for b in bindings_of_account(connection, account_id) if b.unbound_at_us is None]
