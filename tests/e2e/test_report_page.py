@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.made_up_report import made_up_report
-from shouhao.lab.report import write_report
+from lab.made_up_report import made_up_comparison, made_up_report
+from shouhao.lab.report import write_comparison, write_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -61,6 +61,17 @@ def test_the_curves_are_drawn_and_their_numbers_can_be_read(browser, report_page
         heights = figure.locator("text").evaluate_all("all => all.map(t => t.getBoundingClientRect().height)")
         assert heights
         assert min(heights) > 8  # px
+    page.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_comparison_stands_on_a_page_of_its_own(browser, tmp_path, width):
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(write_comparison(made_up_comparison(), tmp_path)[1].as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.get_by_role("heading", level=1).inner_text() == "同一个早晨，不同的放号规则"
+    assert page.get_by_text("本系统已不提供").first.is_visible()
+    assert len(page.locator("figure svg").all()) == 4
     page.close()
 
 

@@ -1,11 +1,17 @@
 """A report made of a handful of invented answers, through the same figures as a real one."""
 
+from dataclasses import asdict
 from typing import Any
 
 from shouhao.lab import checks, figures
 from shouhao.lab.checks import Check
+from shouhao.lab.compare import summary
 from shouhao.lab.figures import Happened, Offer
+from shouhao.lab.play import TENTHS, Outcome
+from shouhao.lab.regimes import REGIMES, Regime
 from shouhao.lab.rush import Asked, Visit
+from shouhao.lab.stage import Size
+from shouhao.lab.virtual_people import Habits
 
 RELEASE_US = 1_800_000_000_000_000
 SLOTS = 40
@@ -66,11 +72,14 @@ def made_up_report(**changed: Any) -> dict[str, Any]:
     answers += [refused(n, "booking.sold_out") for n in range(100, 700)]
     answers += [refused(n, "booking.limit_reached", group="gang", who="pt_gang") for n in range(700, 900)]
     answers += [asked(n, deed="pay", key=f"p{n}", status=200) for n in range(20)]
+    answers += [asked(n, deed="join", key=f"j{n}", booking_id="", slot_id="") for n in range(100, 130)]
     happened = [Happened(**_released())] + [booked(n) for n in range(SLOTS)]
+    happened += [booked(n, kind="expired") for n in range(3)]
+    happened += [booked(n, kind=kind, patient_id=f"pt_{100 + n}") for n in range(3) for kind in ("offered", "accepted")]
     held = Check(code="held_has_an_end", zh="待支付的号都有时限", en="Every held slot ends", looked_at=None, broken=0)
     step = {"en": "Book; the slot is held", "request": "POST /api/v1/bookings", "took_ms": 4.25, "ok": True}
     return {
-        "version": 1,
+        "version": 2,
         "made_at": "2026-11-22T08:00:01.000000+08:00",
         "hospital": {"zh": "示范医院", "en": "Demo Hospital"},
         "ok": True,
@@ -94,8 +103,13 @@ def made_up_report(**changed: Any) -> dict[str, Any]:
                 {**step, "zh": "预约,号源保留待支付", "status": 201, "code": ""},
             ],
         },
-        "latecomers": 30,
-        "latecomers_who_got_one": 12,
+        "settled": True,
+        "waitlist": {
+            **figures.waitlist(answers, happened, resting=2),
+            "batch_s": 10,
+            "offer_s": 60,
+        },
+        "comparison": made_up_comparison(),
         "patients_who_got_one": SLOTS,
         "traffic": {**figures.traffic(answers), "hung_up": 3},
         "latency": figures.latency(answers),
@@ -113,6 +127,45 @@ def made_up_report(**changed: Any) -> dict[str, Any]:
         "took_s": 31.4,
         **changed,
     }
+
+
+def made_up_comparison(**changed: Any) -> dict[str, Any]:
+    size = Size()
+    return {
+        "scenario": "morning",
+        "seeds": 2,
+        "size": {**asdict(size), "slots": size.slots, "people": size.people},
+        "fair_share": size.gang / size.people,
+        "assumed": {"price_yuan": 500, "wishes": 3, **asdict(Habits())},
+        "policies": [summary(regime, [_outcome(regime, seed) for seed in (1, 2)]) for regime in REGIMES.values()],
+        "took_s": 20.5,
+        **changed,
+    }
+
+
+def _outcome(regime: Regime, seed: int) -> Outcome:
+    size = Size()
+    gang = 8 + seed if regime.draws else 58 + seed
+    return Outcome(
+        regime=regime.name,
+        seed=seed,
+        slots=size.slots,
+        honest=size.honest,
+        gang=size.gang,
+        entries_honest=size.honest,
+        entries_gang=size.gang,
+        first_honest=size.slots - gang,
+        first_gang=gang,
+        end_honest=size.slots - 3 if regime.waits else size.slots - gang,
+        end_bought=0 if regime.waits else gang - 1,
+        end_gang=0,
+        sales_tried=gang,
+        sales_reached=0 if regime.waits else gang,
+        strangers_chance=0.4,
+        extra_yuan=0 if regime.waits else 500 * gang,
+        sold_out_s=None if regime.draws else 1.2 + seed / 10,
+        by_speed=tuple(0.1 + 0.01 * ((n * seed) % 4) if regime.draws else 0.3 / (n + 1) for n in range(TENTHS)),
+    )
 
 
 def _released() -> dict[str, Any]:

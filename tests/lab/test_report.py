@@ -66,6 +66,26 @@ def test_a_key_that_heard_two_answers_is_found():
     assert checks.differing_answers([asked(1), asked(1, booking_id="bk_other")]) == 1
 
 
+def test_an_offered_slot_has_a_holder_and_one_that_came_back_to_the_open_is_found():
+    let_go, taken = booked(1, kind="expired"), booked(1, patient_id="pt_2")
+    offered = booked(1, kind="offered", patient_id="pt_2")
+    assert checks.given_twice([booked(1), let_go, offered, booked(1, kind="accepted", patient_id="pt_2")]) == 0
+    assert checks.given_twice([booked(1), let_go, offered, booked(1, patient_id="pt_3")]) == 1
+    assert checks.booked_after_return([booked(1), let_go, taken]) == 1
+    assert checks.booked_after_return([booked(1), let_go, offered, booked(2)]) == 0
+
+
+def test_what_became_of_the_waitlist_is_counted():
+    heard = [asked(n, deed="join", key=f"j{n}", booking_id="", slot_id="") for n in (2, 3)]
+    heard += [asked(2, deed="decline", key="d", status=200), asked(3, deed="accept", key="a", status=200)]
+    happened = [booked(1), booked(1, kind="expired"), booked(1, kind="offered", patient_id="pt_2")]
+    happened += [booked(1, kind="cancelled", patient_id="pt_2"), booked(1, kind="offered", patient_id="pt_3")]
+    happened += [booked(1, kind="accepted", patient_id="pt_3"), booked(9), booked(9, kind="cancelled")]
+    found = figures.waitlist(heard, happened, resting=1)
+    assert (found["joined"], found["came_back"], found["handed_on"]) == (2, 2, 1)
+    assert (found["offered"], found["accepted"], found["declined"], found["resting"]) == (2, 1, 1, 1)
+
+
 def test_one_slot_too_many_in_a_week_is_found():
     days = {"se_1": "2026-12-01", "se_2": "2026-12-08"}
     mine = [booked(n, patient_id="pt_x") for n in range(2)]
@@ -82,6 +102,15 @@ def test_lost_and_invented_bookings_are_found_in_the_database(db):
     assert found["every_confirmed_slot_is_stored"] == 1  # a client was told of one that the database does not have
     assert found["every_stored_booking_was_told"] == 1  # the log has one that nobody was told of
     assert found["every_request_was_answered"] == 1
+
+
+def test_an_offer_to_somebody_who_never_waited_is_found(db):
+    heard = [asked(1, deed="join", booking_id="", slot_id=""), asked(2, deed="join", status=409, code="x")]
+    offers = [booked(n, kind="offered", patient_id=f"pt_{n}") for n in (1, 2)]
+    with db.read() as connection:
+        rows = checks.check_answers(connection, heard, offers, days={"se_1": "2026-12-01"}, now_us=1)
+    (found,) = [row for row in rows if row.code == "offers_went_to_who_waited"]
+    assert (found.looked_at, found.broken) == (2, 1)
 
 
 def test_the_page_is_one_file_without_scripts_and_without_network():
@@ -115,6 +144,8 @@ def test_a_morning_on_which_nothing_was_answered_still_has_its_page():
         "throughput": figures.throughput([], release_us=0, until_s=1.0),
         "sold": figures.sold([offer()], []),
         "refusals": [],
+        "waitlist": {**figures.waitlist([], [], resting=0), "batch_s": 10, "offer_s": 60},
+        "comparison": None,
         "gang": figures.gang([], {}),
         "walk": {"ok": False, "steps": []},
         "answers": [],

@@ -70,6 +70,10 @@ def _summarise(console: Console, report: Mapping[str, Any], page: Path) -> None:
         ),
         ("约到 got a slot", f"{report['patients_who_got_one']:,}"),
         ("约满 sold out", f"{sold_s[0]:.2f} – {sold_s[-1]:.2f} s" if sold_s else "–"),
+        (
+            "候补 waitlist",
+            f"{report['waitlist']['joined']:,} 人次加入 joined, {report['waitlist']['accepted']:,} 个号候补到 got one",
+        ),
         ("请求 requests", f"{traffic['requests']:,}, {traffic['unanswered']} 无答复 unanswered"),
         ("预约延迟 latency", f"p50 {booking_ms.get('p50', 0):.0f} ms, p99 {booking_ms.get('p99', 0):.0f} ms"),
         ("核对 checks", f"{len(checks) - len(broken)}/{len(checks)} 通过 hold"),

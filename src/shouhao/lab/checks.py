@@ -16,11 +16,11 @@ from shouhao.booking.store import lifecycle
 from shouhao.booking.store.rules import limits_in_force
 from shouhao.kernel.clock import to_us
 from shouhao.lab.figures import Happened
-from shouhao.lab.rush import CREATED, Asked
+from shouhao.lab.rush import BOOKS, CREATED, Asked
 from shouhao.store import event_log
 from shouhao.store.invariants import Invariant, check
 
-_OF_SLOTS = {"booked", "cancelled", "expired", "paid", "released", "refunded"}
+_OF_SLOTS = {"booked", "offered", "accepted", "cancelled", "expired", "paid", "released", "refunded"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +87,13 @@ def check_answers(
     Args:
         days: the day of each session that something happened in.
     """
-    confirmed = {a.booking_id: a for a in asked if a.deed in {"book", "again", "repeat"} and a.status == CREATED}
-    given = {e.booking_id for e in happened if e.kind == "booked"}
+    confirmed = {a.booking_id: a for a in asked if a.deed in BOOKS and a.status == CREATED}
+    confirmed |= {a.booking_id: a for a in asked if a.deed == "accept" and a.is_definite and not a.code}
+    given = {e.booking_id for e in happened if e.kind in {"booked", "accepted"}}
     stored = stored_bookings(connection, confirmed.keys() | given)
     last = {a.key: a for a in asked}
+    joined = {(a.who, a.session_id) for a in asked if a.deed == "join" and a.status == CREATED}
+    offered = [e for e in happened if e.kind == "offered"]
     paid = [a for a in asked if a.deed == "pay" and a.is_definite and not a.code]
     most = limits_in_force(connection, now_us=now_us).live_per_week
     return [
@@ -137,6 +140,20 @@ def check_answers(
             broken=sum(not _kept(stored.get(a.booking_id)) for a in paid),
         ),
         Check(
+            code="offers_went_to_who_waited",
+            zh="每个候补到的号都发给了当时在该排班候补的人",
+            en="Every slot that was offered went to somebody who waited for that session",
+            looked_at=len(offered),
+            broken=sum((e.patient_id, e.session_id) not in joined for e in offered),
+        ),
+        Check(
+            code="nothing_came_back_to_the_open",
+            zh="退回、超时的号没有一个再被抢走：只给候补的人，或休息中",
+            en="No slot that was returned or not paid could be snatched: it went to the waitlist, or rests",
+            looked_at=sum(e.kind in {"cancelled", "expired"} for e in happened),
+            broken=booked_after_return(happened),
+        ),
+        Check(
             code="nobody_holds_more_than_allowed",
             zh=f"按事件记录重放：任何时刻没有人持有同一周超过 {most} 个号",
             en=f"Replaying the event log: at no time did anybody hold more than {most} slots of one week",
@@ -151,11 +168,23 @@ def given_twice(happened: Sequence[Happened]) -> int:
     holder: dict[str, str] = {}
     broken = 0
     for event in happened:
-        if event.kind == "booked":
+        if event.kind in {"booked", "offered"}:
             broken += event.slot_id in holder
             holder[event.slot_id] = event.patient_id
         elif event.kind in {"cancelled", "expired"}:
             broken += holder.pop(event.slot_id, None) != event.patient_id
+    return broken
+
+
+def booked_after_return(happened: Sequence[Happened]) -> int:
+    """How often a slot was there for whoever is fastest after somebody had let it go."""
+    came_back: set[str] = set()
+    broken = 0
+    for event in happened:
+        if event.kind in {"cancelled", "expired"}:
+            came_back.add(event.slot_id)
+        elif event.kind == "booked":
+            broken += event.slot_id in came_back
     return broken
 
 
@@ -168,7 +197,7 @@ def over_the_week(happened: Sequence[Happened], days: Mapping[str, str], *, most
     holding: Counter[tuple[str, tuple[int, int]]] = Counter()
     broken = 0
     for event in happened:
-        change = {"booked": 1, "cancelled": -1, "expired": -1}.get(event.kind, 0)
+        change = {"booked": 1, "offered": 1, "cancelled": -1, "expired": -1}.get(event.kind, 0)
         if change:
             mine = (event.patient_id, week_of(days[event.session_id]))
             holding[mine] += change

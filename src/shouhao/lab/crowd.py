@@ -30,7 +30,7 @@ class Wish:
     hangs_up: bool  #: drops the line before the first answer and asks again with the same key
     after: After  #: what is done with a slot
     thinks_s: float  #: before that
-    comes_back: bool  #: tries once more when unpaid slots are let go
+    waits: bool  #: joins the waitlist of the first choice when everything is sold out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class Habits:
     second_choice: float = 0.6
     pays: float = 0.68
     returns: float = 0.10
-    comes_back: float = 0.10
+    waits: float = 0.25
     early_s: float = 1.5  #: how long before the release the earliest come
     tail_s: float = 6.0  #: how long after it the last come
 
@@ -91,7 +91,7 @@ def _wish(chance: SeededRandomness, wanted: Sequence[PlannedSession], pull: Sequ
         hangs_up=_part(chance) < habits.hangs_up,
         after="pays" if fate < habits.pays else "returns" if fate < habits.pays + habits.returns else "leaves",
         thinks_s=0.2 + 1.3 * _part(chance),
-        comes_back=_part(chance) < habits.comes_back,
+        waits=_part(chance) < habits.waits,
     )
 
 

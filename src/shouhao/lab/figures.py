@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shouhao.kernel.clock import SECOND_US
-from shouhao.lab.rush import CREATED, NOT_RELEASED, Asked, Visit
+from shouhao.lab.rush import BOOKS, CREATED, NOT_RELEASED, Asked, Visit
 
 #: Upper edges of the latency histogram, in ms; the last bar is everything above.
 LATENCY_EDGES_MS = (2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
@@ -20,7 +20,7 @@ class Happened:
     """One event about a slot, from the log."""
 
     at_us: int
-    kind: str  #: booked, cancelled, expired, paid, released, refunded
+    kind: str  #: booked, offered, accepted, cancelled, expired, paid, released, refunded
     session_id: str
     slot_id: str
     booking_id: str
@@ -63,11 +63,15 @@ def percentiles(values: Iterable[float]) -> dict[str, float]:
 
 def latency(asked: Sequence[Asked]) -> dict[str, Any]:
     """How long the server took to answer bookings, from the first byte sent to the last byte heard."""
-    took_ms = [a.took_us / 1000 for a in asked if a.deed in {"book", "again", "repeat"} and a.is_definite]
+    took_ms = [a.took_us / 1000 for a in asked if a.deed in BOOKS and a.is_definite]
     bars = [0] * (len(LATENCY_EDGES_MS) + 1)
     for value in took_ms:
         bars[bisect.bisect_left(LATENCY_EDGES_MS, value)] += 1
-    paying = [a.took_us / 1000 for a in asked if a.deed in {"begin_payment", "pay", "return"} and a.is_definite]
+    paying = [
+        a.took_us / 1000
+        for a in asked
+        if a.deed in {"begin_payment", "pay", "return", "accept", "decline"} and a.is_definite
+    ]
     return {
         "booking_ms": percentiles(took_ms),
         "payment_ms": percentiles(paying),
@@ -91,7 +95,7 @@ def throughput(asked: Sequence[Asked], *, release_us: int, until_s: float) -> di
     count = round(until_s * 1000 / BIN_MS) - first
     granted, refused = [0] * count, [0] * count
     for a in asked:
-        if a.deed not in {"book", "again", "repeat"} or not a.is_definite:
+        if a.deed not in BOOKS or not a.is_definite:
             continue
         place = (a.sent_us + a.took_us - release_us) // (BIN_MS * 1000) - first
         if 0 <= place < count:
@@ -116,9 +120,9 @@ def _sold_one(offer: Offer, happened: Sequence[Happened]) -> dict[str, Any]:
     taken, full_us = 0, None
     given_s: list[float] = []
     for event in happened:
-        if event.kind == "booked":
+        if event.kind in {"booked", "offered"}:
             taken += 1
-            if released_us is not None:
+            if released_us is not None and event.kind == "booked":
                 given_s.append(round((event.at_us - released_us) / SECOND_US, 3))
         elif event.kind in {"cancelled", "expired"}:
             taken -= 1
@@ -143,6 +147,8 @@ def _sold_one(offer: Offer, happened: Sequence[Happened]) -> dict[str, Any]:
         "paid": kinds["paid"],
         "returned": kinds["cancelled"],
         "expired": kinds["expired"],
+        "offered": kinds["offered"],
+        "accepted": kinds["accepted"],
         "taken_at_the_end": taken,
         "given_s": given_s,
     }
@@ -184,12 +190,32 @@ def most_held(happened: Sequence[Happened]) -> dict[str, int]:
     holding: Counter[str] = Counter()
     most: dict[str, int] = {}
     for event in happened:
-        if event.kind == "booked":
+        if event.kind in {"booked", "offered"}:
             holding[event.patient_id] += 1
             most[event.patient_id] = max(most.get(event.patient_id, 0), holding[event.patient_id])
         elif event.kind in {"cancelled", "expired"}:
             holding[event.patient_id] -= 1
     return most
+
+
+def waitlist(asked: Sequence[Asked], happened: Sequence[Happened], *, resting: int) -> dict[str, Any]:
+    """What became of those who joined a waitlist, and of the slots that somebody let go.
+
+    Args:
+        resting: slots that came back before anybody waited, and open to everyone at a moment that nobody knows.
+    """
+    joined = {(a.who, a.session_id) for a in asked if a.deed == "join" and a.status == CREATED}
+    kinds = Counter(e.kind for e in happened)
+    let_go = {e.slot_id for e in happened if e.kind in {"cancelled", "expired"}}
+    return {
+        "joined": len(joined),
+        "came_back": len(let_go),
+        "offered": kinds["offered"],
+        "handed_on": len({e.slot_id for e in happened if e.kind == "offered"}),
+        "accepted": kinds["accepted"],
+        "declined": len({a.booking_id for a in asked if a.deed == "decline" and a.is_definite and not a.code}),
+        "resting": resting,
+    }
 
 
 def traffic(asked: Sequence[Asked]) -> dict[str, Any]:

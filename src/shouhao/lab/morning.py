@@ -16,30 +16,33 @@ from typing import Any
 import uvloop
 
 from shouhao.booking.schedule import Department, Doctor, PlannedSession, SchedulePlan
-from shouhao.booking.store.catalogue import get_session
+from shouhao.booking.store import draws, lifecycle
+from shouhao.booking.store.waits import resting_in
 from shouhao.flows.import_schedule import import_plan
-from shouhao.kernel.clock import SECOND_US, day_of, iso
+from shouhao.kernel.clock import DAY_US, SECOND_US, day_of, iso
 from shouhao.kernel.errors import Refused
 from shouhao.lab import checks, figures, seeding
-from shouhao.lab.crowd import Wish, plan_wishes, wanted_sessions
+from shouhao.lab.compare import compare
+from shouhao.lab.crowd import plan_wishes, wanted_sessions
 from shouhao.lab.hospital import demonstration_hospital
 from shouhao.lab.machine import machine_facts
+from shouhao.lab.regimes import REGIMES
 from shouhao.lab.running_server import RunningServer, free_port
-from shouhao.lab.rush import SOLD_OUT, Door, Rush
-from shouhao.lab.seeding import Crowd, Visitor
+from shouhao.lab.rush import Door, Offer, Rush
+from shouhao.lab.seeding import Crowd
 from shouhao.lab.walk import Walk, WalkTargets
 from shouhao.settings import Settings
 from shouhao.store.migrate import upgrade
 from shouhao.wiring import INVARIANTS, System, assemble
 
-VERSION = 1  #: of report.json
+VERSION = 2  #: of report.json
 
 _MARK = "made-by-shouhao-demo"
 _RELEASES_FROM_DAY = 9  # sessions that far ahead are not released yet, whatever the hour
 _LEAD_S = 3.0  # from setting the release time to the release
 _WINDOW_S = 10.0  # of the rush, shown in the report
-_HOLDS_BEGIN_WITHIN_S = 1.5  # of the release, most of them
-_SPARE_S = 15.0  # after that, in which unpaid slots must have been let go
+_SPARE_S = 20.0  # after an unpaid slot's time: to be handed on, accepted and paid, perhaps twice
+_MOST_UNPAID = 5000
 
 Tell = Callable[[str, str], None]  #: Chinese, English: what is being done now
 
@@ -61,6 +64,7 @@ class MorningSettings:
     places: int = 400  #: connections open at once, the gang's apart
     hold_s: int = 12  #: how long an unpaid slot waits; shorter than in life, so that its end can be seen
     seed: int = 20_26
+    seeds_compared: int = 3  #: mornings under each policy, side by side; nought: not compared
     host: str = "127.0.0.1"
 
 
@@ -116,6 +120,8 @@ def run_morning(
             ready_s = server.wait_ready()
             report = _open_doors(system, server, seeded, settings, tell)
             report["server"]["ready_s"] = round(ready_s, 2)
+            if settings.seeds_compared:
+                report["comparison"] = _compare(settings, tell)
             report["took_s"] = round(time.monotonic() - started, 1)
             then(report, server)
             return report
@@ -155,6 +161,7 @@ def _server_settings(data: Path, settings: MorningSettings, ports: tuple[int, in
 def _seed(system: System, settings: MorningSettings, tell: Tell) -> Seeded:
     tell("建立示范医院：科室、医生、两周排班", "Seeding departments, doctors and two weeks of sessions")
     started = time.monotonic()
+    seeding.seed_release_policy(system)
     imported = seeding.seed_schedule(system, seed=settings.seed)
     channel_keys = seeding.seed_channels(system)
     schedule_s = time.monotonic() - started
@@ -198,9 +205,9 @@ def _open_doors(
     """Everything that happens while the server runs."""
     tell("一位新患者走完全程", "One new patient goes all the way")
     walk = _walk(server, seeded, system)
-    rush, release_us, came_back = _rush(system, server, seeded, settings, tell)
+    rush, release_us, settled = _rush(system, server, seeded, settings, tell)
     tell("核对数据库与每一个答复", "Checking the database and every answer")
-    return _report(system, seeded, settings, walk=walk, rush=rush, release_us=release_us, came_back=came_back)
+    return _report(system, seeded, settings, walk=walk, rush=rush, release_us=release_us, settled=settled)
 
 
 def _walk(server: RunningServer, seeded: Seeded, system: System) -> Walk:
@@ -240,16 +247,15 @@ def _rush(
     tell(f"{len(pairs)} 位患者等待放号", f"{len(pairs)} patients wait for the release")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(rush.run(pairs, seeded.crowd.gang, targets, release_us))
-        tell("等待未支付的号到期释放", "Waiting until unpaid slots are let go")
-        came_back = runner.run(
-            rush.come_back(
-                _disappointed(pairs, rush),
-                not_before_us=release_us + round((settings.hold_s + _HOLDS_BEGIN_WITHIN_S) * SECOND_US),
-                free_again=lambda: _is_free_again(system, targets),
-                within_s=_SPARE_S,
+        tell("未支付的号到期，交给候补的人", "Unpaid slots run out and go to those who wait")
+        settled = runner.run(
+            rush.take_offers(
+                {visitor.patient_id: visitor for visitor in seeded.crowd.visitors},
+                unsettled=lambda: _unsettled(system, set(targets)),
+                within_s=settings.hold_s + _SPARE_S,
             )
         )
-    return rush, release_us, came_back
+    return rush, release_us, settled
 
 
 def _set_release(system: System, wanted: Sequence[PlannedSession]) -> int:
@@ -264,19 +270,28 @@ def _set_release(system: System, wanted: Sequence[PlannedSession]) -> int:
     return release_us
 
 
-def _disappointed(pairs: Sequence[tuple[Visitor, Wish]], rush: Rush) -> list[tuple[Visitor, Wish]]:
-    """Those who found everything sold out and come back later."""
-    last = {a.who: a.code for a in rush.asked if a.group == "patient"}
-    return [
-        (visitor, dataclasses.replace(wish, hangs_up=False))
-        for visitor, wish in pairs
-        if wish.comes_back and last.get(visitor.patient_id) == SOLD_OUT
-    ]
-
-
-def _is_free_again(system: System, session_ids: Sequence[str]) -> bool:
+def _unsettled(system: System, session_ids: set[str]) -> tuple[Offer, ...] | None:
+    """The offers that stand in these sessions; None once nothing is offered, held unpaid or still to be drawn."""
     with system.db.read() as connection:
-        return any(get_session(connection, session_id)[0].free for session_id in session_ids)
+        drawing = draws.next_close_us(connection) is not None or draws.to_make(connection, limit=1)
+        waiting = lifecycle.due_holds(connection, now_us=system.clock.now_us() + DAY_US, limit=_MOST_UNPAID)
+        found = [p.booking for p in lifecycle.find_bookings(connection, waiting).values()]
+    unpaid = [b for b in found if b.session_id in session_ids]
+    if not unpaid and not drawing:
+        return None
+    return tuple(
+        Offer(booking_id=b.id, patient_id=b.patient_id, session_id=b.session_id, slot_id=b.slot_id)
+        for b in unpaid
+        if b.state == "offered"
+    )
+
+
+def _compare(settings: MorningSettings, tell: Tell) -> dict[str, Any]:
+    def progress(done: int, of: int) -> None:
+        tell(f"同一个早晨，换一种规则再来：{done}/{of}", f"The same morning under other policies: {done}/{of}")
+
+    progress(0, settings.seeds_compared * len(REGIMES))
+    return compare(list(REGIMES.values()), seeds=settings.seeds_compared, progress=progress)
 
 
 def _report(
@@ -287,13 +302,14 @@ def _report(
     walk: Walk,
     rush: Rush,
     release_us: int,
-    came_back: bool,
+    settled: bool,
 ) -> dict[str, Any]:
     now_us = system.clock.now_us()
     days = {s.id: s.day.isoformat() for s in seeded.wanted}
     with system.db.read() as connection:
         happened = checks.read_happened(connection, days)
         invariants = checks.check_invariants(connection, INVARIANTS)
+        resting = sum(len(resting_in(connection, session_id)) for session_id in days)
         answers = checks.check_answers(connection, rush.asked, happened, days=days, now_us=now_us)
     offers = _offers(seeded)
     walked = all(step.ok for step in walk.steps) and bool(walk.booking_ids)
@@ -307,9 +323,12 @@ def _report(
         "server": {"host": settings.host, "most_open": rush.most_open, "gang_connections": len(seeded.crowd.gang)},
         "walk": {"ok": walked, "steps": [dataclasses.asdict(step) for step in walk.steps]},
         "release_at": iso(release_us),
-        "came_back": came_back,
-        "latecomers": sum(v.group == "latecomer" for v in rush.visits),
-        "latecomers_who_got_one": sum(v.group == "latecomer" and v.got for v in rush.visits),
+        "settled": settled,
+        "waitlist": {
+            **figures.waitlist(rush.asked, happened, resting=resting),
+            "batch_s": seeding.BATCH_S,
+            "offer_s": seeding.OFFER_S,
+        },
         "patients_who_got_one": sum(v.group == "patient" and v.got for v in rush.visits),
         "traffic": {**figures.traffic(rush.asked), "hung_up": rush.hung_up},
         "latency": figures.latency(rush.asked),

@@ -7,6 +7,8 @@ from typing import Any
 
 INK, SOFT, GRID = "#22313a", "#6b7a83", "#dfe5e8"
 GRANTED, REFUSED, HOT = "#0f766e", "#c3ced3", "#b45309"
+BOUGHT = "#e0a458"
+LETTERS = "ABCDEFGH"  #: how a regime is called in a plot; its name stands in the page
 
 _WIDTH_IN, _HEIGHT_IN = 5.2, 2.7
 _SIZE_PT = 10
@@ -50,6 +52,84 @@ def answers_over_time(throughput: dict[str, Any]) -> str:
     axes.yaxis.set_major_formatter("{x:,.0f}/s")
     axes.xaxis.set_major_formatter("{x:g} s")
     return _svg(figure)
+
+
+def shares_at_first(policies: Sequence[dict[str, Any]], *, fair_share: float) -> str:
+    """Share of the slots that patients and the gang got at first under each regime; dashed: the gang's fair share."""
+    figure, axes = _figure()
+    for group, color, shift in (("honest_share_first", GRANTED, -0.2), ("gang_share_first", HOT, 0.2)):
+        axes.bar(
+            [n + shift for n in range(len(policies))],
+            [100 * (p[group]["mean"] or 0) for p in policies],
+            yerr=[100 * (p[group]["sd"] or 0) for p in policies],
+            width=0.36,
+            color=color,
+            error_kw={"ecolor": SOFT, "elinewidth": 1, "capsize": 2},
+        )
+    axes.axhline(100 * fair_share, color=INK, linewidth=1, linestyle=(0, (3, 3)))
+    return _svg(_by_letter(figure, axes, len(policies)))
+
+
+def held_in_the_end(policies: Sequence[dict[str, Any]]) -> str:
+    """Who holds the slots in the end under each regime: patients by themselves, buyers, the gang, nobody."""
+    figure, axes = _figure()
+    below = [0.0] * len(policies)
+    parts = (("held_by_patients", GRANTED), ("held_by_buyers", BOUGHT), ("held_by_gang", HOT))
+    for name, color in parts:
+        shares = [100 * (p[name]["mean"] or 0) for p in policies]
+        axes.bar(range(len(policies)), shares, bottom=below, width=0.5, color=color)
+        below = [low + share for low, share in zip(below, shares, strict=True)]
+    rest = [max(0.0, 100 - low) for low in below]
+    axes.bar(range(len(policies)), rest, bottom=below, width=0.5, color=REFUSED)
+    return _svg(_by_letter(figure, axes, len(policies)))
+
+
+def resales_that_reached(policies: Sequence[dict[str, Any]]) -> str:
+    """Share of the sales after which the buyer really had the slot, with its number above each bar."""
+    figure, axes = _figure()
+    shares = [100 * (p["sales_reached"]["mean"] or 0) for p in policies]
+    bars = axes.bar(range(len(policies)), shares, width=0.5, color=HOT)
+    axes.bar_label(bars, fmt="{:.0f}%", padding=3, color=INK, fontsize=_SIZE_PT, fontfamily="DejaVu Sans")
+    return _svg(_by_letter(figure, axes, len(policies)))
+
+
+def chance_by_speed(policies: Sequence[dict[str, Any]]) -> str:
+    """A patient's chance to get a slot by themselves, by tenths of patients, the fastest first; a line a regime."""
+    figure, axes = _figure()
+    most = 0.0
+    for n, policy in enumerate(policies):
+        chances = [100 * (tenth["mean"] or 0) for tenth in policy["by_speed"]]
+        most = max(most, *chances)
+        axes.plot(
+            range(1, len(chances) + 1),
+            chances,
+            color=_LINES[n % len(_LINES)][0],
+            linestyle=_LINES[n % len(_LINES)][1],
+            linewidth=1.8,
+            marker="o",
+            markersize=3,
+        )
+    axes.set_xticks(range(1, len(policies[0]["by_speed"]) + 1))
+    axes.set_ylim(0, most * 1.1 + 1)
+    axes.yaxis.set_major_formatter("{x:.0f}%")
+    return _svg(figure)
+
+
+#: Color and dashes of each regime's line; the page's keys are the same.
+_LINES: tuple[tuple[str, Any], ...] = (
+    (HOT, "solid"),
+    (BOUGHT, "solid"),
+    (SOFT, (0, (3, 2))),
+    (GRANTED, "solid"),
+)
+
+
+def _by_letter(figure: Any, axes: Any, count: int) -> Any:
+    axes.set_xticks(range(count), list(LETTERS[:count]))
+    axes.set_xlim(-0.6, count - 0.4)
+    axes.set_ylim(0, 104)
+    axes.yaxis.set_major_formatter("{x:.0f}%")
+    return figure
 
 
 def _figure() -> tuple[Any, Any]:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from shouhao.lab import report_sections as sections
-from shouhao.lab.markup import element, raw, text
+from shouhao.lab.compare_section import compare_section, comparison_heading
+from shouhao.lab.markup import Markup, element, raw, text
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # holds in any browser: no script, no network
 
@@ -24,28 +25,52 @@ def write_report(report: Mapping[str, Any], out: Path) -> tuple[Path, Path]:
     return as_json, as_page
 
 
+def write_comparison(comparison: Mapping[str, Any], out: Path) -> tuple[Path, Path]:
+    """Write `lab.json` and `lab.html` into a folder; their paths."""
+    out.mkdir(parents=True, exist_ok=True)
+    as_json, as_page = out / "lab.json", out / "lab.html"
+    as_json.write_text(json.dumps(comparison, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    as_page.write_text(comparison_page(comparison), encoding="utf-8")
+    return as_json, as_page
+
+
 def page(report: Mapping[str, Any]) -> str:
     """The whole page."""
+    compared = [compare_section(report["comparison"])] if report.get("comparison") else []
+    return _page(
+        "守号演示报告 Shouhao demo report",
+        sections.heading(report),
+        sections.tiles(report),
+        sections.walk(report),
+        sections.rush(report),
+        sections.slots(report),
+        sections.waitlist(report),
+        sections.refusals(report),
+        sections.latency(report),
+        sections.gang(report),
+        *compared,
+        sections.checks(report),
+        sections.honesty(report),
+        sections.machine(report),
+    )
+
+
+def comparison_page(comparison: Mapping[str, Any]) -> str:
+    """The comparison alone, as a page."""
+    return _page(
+        "守号放号规则对比 Shouhao release policies compared",
+        comparison_heading(comparison),
+        compare_section(comparison),
+    )
+
+
+def _page(title: str, *parts: Markup) -> str:
     style = resources.files("shouhao.lab").joinpath("report.css").read_text(encoding="utf-8")
-    title = "守号演示报告 Shouhao demo report"
     head = (
         '<meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         f"<title>{text(title)}</title><style>{style}</style>"
     )
-    body = element(
-        "main",
-        sections.heading(report),
-        sections.tiles(report),
-        sections.walk(report),
-        sections.rush(report),
-        sections.slots(report),
-        sections.refusals(report),
-        sections.latency(report),
-        sections.gang(report),
-        sections.checks(report),
-        sections.honesty(report),
-        sections.machine(report),
-    )
+    body = element("main", *parts)
     return f'<!doctype html>\n<html lang="zh-CN"><head>{head}</head><body>{raw(body)}</body></html>\n'

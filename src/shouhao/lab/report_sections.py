@@ -84,7 +84,7 @@ def walk(report: Mapping[str, Any]) -> Markup:
         for step in report["walk"]["steps"]
     ]
     heads = [("", ""), ("步骤", "step"), ("请求", "request"), ("答复", "answer"), ("毫秒", "ms")]
-    return _section(
+    return section(
         "一位新患者的全程",
         "One new patient, all the way",
         "从手机验证码到付款，全部经由公开的 HTTP 接口；验证码读自服务器的终端输出。",
@@ -101,7 +101,7 @@ def rush(report: Mapping[str, Any]) -> Markup:
     zh = f"{report['seeded']['patients']:,} 位患者中有 {got:,} 位约到号"
     en = f"{got:,} of {report['seeded']['patients']:,} patients got a slot"
     if wait["count"]:
-        zh += f";从到达（或放号）到知道结果，中位数 {wait['p50']:.2f} 秒，99% 的人在 {wait['p99']:.2f} 秒内。"
+        zh += f"；从到达（或放号）到知道结果，中位数 {wait['p50']:.2f} 秒，99% 的人在 {wait['p99']:.2f} 秒内。"
         en += (
             f"; from arriving (or the release) to knowing: median {wait['p50']:.2f} s, "
             f"99% within {wait['p99']:.2f} s, waiting for a free connection included."
@@ -111,7 +111,7 @@ def rush(report: Mapping[str, Any]) -> Markup:
         element(
             "figcaption",
             raw(f"{both('各排班已约出的比例', 'Share of each session that was given')}"),
-            _keys(("granted", "普通 regular"), ("hot", "热门 hot")),
+            keys(("granted", "普通 regular"), ("hot", "热门 hot")),
         ),
         raw(sell_out_curves(report["sold"], until_s=_curve_until_s(report["sold"]))),
     )
@@ -120,16 +120,15 @@ def rush(report: Mapping[str, Any]) -> Markup:
         element(
             "figcaption",
             both("每秒答复数（虚线为放号时刻）", "Answers a second (dashed: the release)"),
-            _keys(("granted", "约到 booked"), ("refused", "拒绝 refused")),
+            keys(("granted", "约到 booked"), ("refused", "拒绝 refused")),
         ),
         raw(answers_over_time(report["throughput"])),
     )
-    return _section("放号", "The release", zh, en, element("div", curves, answers, class_="pair"))
+    return section("放号", "The release", zh, en, element("div", curves, answers, class_="pair"))
 
 
 def slots(report: Mapping[str, Any]) -> Markup:
     """Each wanted session and what became of its slots."""
-    late = report["latecomers"]
     rows = [
         [
             _session(s),
@@ -140,6 +139,7 @@ def slots(report: Mapping[str, Any]) -> Markup:
             text(s["paid"]),
             text(s["returned"]),
             text(s["expired"]),
+            text(s["accepted"]),
         ]
         for s in report["sold"]
     ]
@@ -152,17 +152,42 @@ def slots(report: Mapping[str, Any]) -> Markup:
         ("已付", "paid"),
         ("退号", "returned"),
         ("超时", "expired"),
+        ("候补到", "accepted"),
     ]
-    return _section(
+    return section(
         "号去了哪里",
         "Where the slots went",
-        f"退掉的号和超时未付的号立即可以再约，因此约出数可能大于号数。"
-        f"未付款的号保留 {report['settings']['hold_s']} 秒后释放；"
-        f"之后 {late} 位没约到的患者回来再试，{report['latecomers_who_got_one']} 位约到。",
-        f"Returned and unpaid slots can be booked again at once, so more may be given than there are. Unpaid slots "
-        f"were let go after {report['settings']['hold_s']} s; then {late} who had got nothing came back, "
-        f"{report['latecomers_who_got_one']} of them got one.",
-        table(heads, rows, numbers={2, 3, 4, 5, 6, 7}, class_="cards"),
+        f"未付款的号保留 {report['settings']['hold_s']} 秒。退掉的号和超时的号不再公开：有人候补就交给候补的人，"
+        "没有人候补就休息 1 至 2 小时，在无法预知的时刻再开放。",
+        f"An unpaid slot is held for {report['settings']['hold_s']} s. What is returned or runs out is not open to "
+        "everyone: it goes to those who wait, or rests one to two hours and opens at a moment that nobody knows.",
+        table(heads, rows, numbers={2, 3, 4, 5, 6, 7, 8}, class_="cards"),
+    )
+
+
+def waitlist(report: Mapping[str, Any]) -> Markup:
+    """Who waited, and what they were offered."""
+    w = report["waitlist"]
+    rows = [
+        [both("加入候补", "joined a waitlist"), text(f"{w['joined']:,}")],
+        [both("被退回或超时的号", "slots returned or not paid in time"), text(f"{w['came_back']:,}")],
+        [both("其中交给候补者的号", "of these, handed on to those who wait"), text(f"{w['handed_on']:,}")],
+        [both("候补者确认并得到", "accepted by them"), text(f"{w['accepted']:,}")],
+        [both("候补者放弃，转给下一位", "declined, and passed on to the next"), text(f"{w['declined']:,}")],
+        [
+            both("退回时无人候补，休息中", "came back while nobody waited, and rest"),
+            text(f"{w['resting']:,}"),
+        ],
+    ]
+    return section(
+        "候补",
+        "The waitlist",
+        f"约不到的人可以加入候补。{w['batch_s']} 秒内加入的人一起抽出顺序，先加入没有好处；"
+        f"退回的号在同一个事务里交给下一位，确认期 {w['offer_s']} 秒（正式默认都是 30 分钟）。",
+        f"Who got nothing may join the waitlist. Those who join within {w['batch_s']} s are put in order together, by "
+        f"draw, so joining first gains nothing; a slot that comes back is offered to the next in the same transaction, "
+        f"for {w['offer_s']} s (in life, by default, both are half an hour).",
+        table([("", ""), ("", "")], rows, numbers={1}),
     )
 
 
@@ -190,12 +215,12 @@ def refusals(report: Mapping[str, Any]) -> Markup:
                 ),
             )
         )
-    return _section(
+    return section(
         "拒绝及原因",
         "Refusals by reason",
         "每个拒绝都说明原因，中英文皆有。",
         "Each refusal says why, in Chinese and English.",
-        element("p", _keys(("granted", "患者 patients"), ("hot", "抢号团伙 gang"))),
+        element("p", keys(("granted", "患者 patients"), ("hot", "抢号团伙 gang"))),
         element("ul", *items, class_="bars"),
     )
 
@@ -216,7 +241,7 @@ def latency(report: Mapping[str, Any]) -> Markup:
     highest = max(counts, default=0) or 1
     bars = [element("i", style=f"height:{100 * n / highest:.1f}%", title=str(n)) for n in counts]
     labels = [element("span", text(_edge(edge))) for edge in edges] + [element("span", text("∞"))]
-    return _section(
+    return section(
         "延迟",
         "Latency",
         "从发出请求到收到完整答复，单位毫秒；答复都在写入磁盘之后才发出。",
@@ -246,22 +271,22 @@ def gang(report: Mapping[str, Any]) -> Markup:
             _number(g["patients_requests_per_slot"], 1),
         ],
     ]
-    return _section(
+    return section(
         "抢号团伙",
         "The gang",
         f"{g['accounts']} 个账号只代表 {g['persons']} 个人，用脚本不停发请求。限额按人（证件）计算，不按账号计算，"
-        "多开账号、加快频率都换不来更多的号。但先到先得时，脚本仍比人快：这正是抽签与候补要解决的。",
+        "多开账号、加快频率都换不来更多的号。但先到先得时，脚本仍比人快；换成抽签与候补会怎样，见下面的对比。",
         f"{g['accounts']} accounts act for only {g['persons']} persons and ask as fast as they are answered. Limits "
         "are counted by person (document), not by account, so more accounts or more speed bring no more slots. While "
-        "the first come are served first a script is still faster than a person: that is what a draw and a waitlist "
-        "are for.",
+        "the first come are served first a script is still faster than a person; what a draw and a waitlist change is "
+        "compared below.",
         table([("", ""), ("", "")], rows, numbers={1}),
     )
 
 
 def checks(report: Mapping[str, Any]) -> Markup:
     """Everything that was checked, one by one."""
-    return _section(
+    return section(
         "逐项核对",
         "Checked, one by one",
         "先用每个客户端实际收到的答复核对数据库，再逐条检查数据不变式。",
@@ -293,7 +318,7 @@ def honesty(report: Mapping[str, Any]) -> Markup:
         "line_broken": report["traffic"]["line_broken"],
     }
     notes = [said("li", zh.format(**values), en.format(**values)) for zh, en in NOTES]
-    return _section(
+    return section(
         "哪些是真的，哪些不是", "What is real and what is not", "", "", element("ul", *notes, class_="notes")
     )
 
@@ -306,7 +331,7 @@ def machine(report: Mapping[str, Any]) -> Markup:
         for name, value in report["machine"].items()
     ]
     took = element("dt", text("全程用时 whole run")) + element("dd", text(f"{report.get('took_s', 0)} s"))
-    return _section(
+    return section(
         "机器",
         "The machine",
         "数字只在这台机器上成立；客户端与服务器共用它。",
@@ -315,13 +340,15 @@ def machine(report: Mapping[str, Any]) -> Markup:
     )
 
 
-def _section(zh: str, en: str, intro_zh: str, intro_en: str, *content: Markup) -> Markup:
+def section(zh: str, en: str, intro_zh: str, intro_en: str, *content: Markup) -> Markup:
+    """A part of the page: its title, what it is about, and the rest."""
     intro = said("p", intro_zh, intro_en) if intro_zh else raw("")
     return element("section", said("h2", zh, en), intro, *content)
 
 
-def _keys(*keys: tuple[str, str]) -> Markup:
-    return raw("".join(element("span", class_=f"key {kind}") + text(words) for kind, words in keys))
+def keys(*pairs: tuple[str, str]) -> Markup:
+    """What each color of a plot stands for: pairs of a color's name in report.css and words."""
+    return raw("".join(element("span", class_=f"key {kind}") + text(words) for kind, words in pairs))
 
 
 def _mark(holds: bool) -> Markup:

@@ -11,6 +11,11 @@ REASONS: dict[str, tuple[str, str]] = {
     "booking.session_closed": ("该排班已停止预约", "the session takes no more bookings"),
     "booking.hold_expired": ("支付时限已过", "the time to pay is over"),
     "booking.wrong_state": ("当前状态不能进行此操作", "not possible in the booking's state"),
+    "booking.offer_expired": ("候补确认时限已过", "the time to accept is over"),
+    "booking.already_waiting": ("已在该排班候补中", "waits for this session already"),
+    "booking.too_many_waits": ("候补数已达上限", "on as many waitlists as allowed"),
+    "booking.waitlist_not_open": ("现在不能加入候补", "the waitlist cannot be joined now"),
+    "booking.waitlist_closed": ("候补已截止", "the waitlist is closed"),
     "booking.busy": ("排队已满，请稍后再试", "the queue is full, try again"),
     "unavailable": ("系统繁忙，请稍后再试", "busy, try again"),
 }
@@ -28,6 +33,9 @@ DEEDS: dict[str, tuple[str, str]] = {
     "begin_payment": ("发起支付", "beginning to pay"),
     "pay": ("付款", "paying"),
     "return": ("退号", "returning"),
+    "join": ("加入候补", "joining a waitlist"),
+    "accept": ("确认候补到的号", "accepting an offer"),
+    "decline": ("放弃候补到的号", "declining an offer"),
 }
 
 #: Filled in with the report's own numbers.
@@ -35,17 +43,18 @@ NOTES: tuple[tuple[str, str], ...] = (
     (
         (
             "真的：服务器就是正式程序，独立进程，内置默认设置（SQLite 写入磁盘后才答复）；"
-            "{requests} 个 HTTP 请求({deeds}),放号由后台任务按时执行。"
+            "{requests} 个 HTTP 请求（{deeds}），放号、候补排序和转交由后台任务按时执行。"
         ),
         (
             "Real: the server is the program itself in its own process with embedded defaults (SQLite, on disk before "
-            "any answer); {requests} HTTP requests ({deeds_en}); the worker released the sessions at their time."
+            "any answer); {requests} HTTP requests ({deeds_en}); the worker released the sessions at their time, "
+            "drew the waitlists' orders and handed slots on."
         ),
     ),
     (
         (
             "不是真的：所有姓名、证件号、手机号、医生和排班均由种子随机生成"
-            "({departments} 个科室，{doctors} 位医生，{sessions} 个排班，{slots} 个号);没有真实患者。"
+            "({departments} 个科室，{doctors} 位医生，{sessions} 个排班，{slots} 个号）；没有真实患者。"
         ),
         (
             "Not real: every name, ID number, phone, doctor and session is made up from a seed ({departments} "
@@ -71,10 +80,14 @@ NOTES: tuple[tuple[str, str], ...] = (
         ),
     ),
     (
-        ("付款使用演示网关，不涉及真实资金；未付款号的保留时间缩短为 {hold_s} 秒（正式默认 900 秒）。"),
+        (
+            "付款使用演示网关，不涉及真实资金；未付款号的保留时间缩短为 {hold_s} 秒（正式默认 900 秒）。"
+            "候补者如何得知轮到自己（短信、推送）没有演示：演示程序直接读出轮到谁，再由其本人经接口确认。"
+        ),
         (
             "Payment is the reference gateway's, no money moves; unpaid slots are held for {hold_s} s (in life, by "
-            "default, 900 s)."
+            "default, 900 s). How those who wait hear of an offer (message, notice) is not shown: the demo reads whose "
+            "turn it is, and they accept over the interface."
         ),
     ),
     (

@@ -7,7 +7,7 @@ finds no free place waits on this side, which is told apart from the time the se
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -20,9 +20,10 @@ from shouhao.lab.clients import Connection, HungUp, Reply, connect
 from shouhao.lab.crowd import Wish
 from shouhao.lab.seeding import Visitor
 
-Group = Literal["patient", "gang", "latecomer"]
-Deed = Literal["book", "again", "repeat", "begin_payment", "pay", "return"]
+Group = Literal["patient", "gang"]
+Deed = Literal["book", "again", "repeat", "begin_payment", "pay", "return", "join", "accept", "decline"]
 
+BOOKS: frozenset[Deed] = frozenset({"book", "again", "repeat"})
 CREATED, BUSY = 201, 503
 NOT_RELEASED, SOLD_OUT = "booking.session_not_released", "booking.sold_out"
 
@@ -32,7 +33,8 @@ _LONGEST_WAIT_S = 3.0
 _GANG_REQUESTS = 80
 _GANG_STARTS_S = -0.2
 _GANG_GOES_ON_S = 6.0
-_LATE_SPREAD_S = 3.0
+_LOOKS_EVERY_S = 0.2
+_DECLINES = 0.15  # of those who are offered a slot: it no longer suits them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,16 @@ class Door:
     channel_key: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A slot that was offered to somebody who waited."""
+
+    booking_id: str
+    patient_id: str
+    session_id: str
+    slot_id: str
+
+
 class Rush:
     """One rush: clients, places, and everything that was said."""
 
@@ -110,27 +122,40 @@ class Rush:
             for number, visitor in enumerate(gang):
                 group.create_task(self._hammer(visitor, targets, number))
 
-    async def come_back(
+    async def take_offers(
         self,
-        crowd: Sequence[tuple[Visitor, Wish]],
+        crowd: Mapping[str, Visitor],
         *,
-        not_before_us: int,
-        free_again: Callable[[], bool],
+        unsettled: Callable[[], tuple["Offer", ...] | None],
         within_s: float,
     ) -> bool:
-        """Some who got nothing try once more when unpaid slots have been let go; whether any were."""
-        await _until(not_before_us)
+        """Whoever is offered a slot accepts it and pays, or declines; whether all was settled in time.
+
+        Args:
+            crowd: who may be offered one, by patient id.
+            unsettled: the offers that stand, or None once nobody has anything to accept or to pay; how a person hears
+                of it, by message or by looking, is not played here.
+        """
+        seen: set[str] = set()
         until = time.monotonic() + within_s
-        while not await asyncio.to_thread(free_again):
-            if time.monotonic() > until:
-                return False
-            await asyncio.sleep(0.2)
-        now_us = _now_us()
         async with asyncio.TaskGroup() as group:
-            for visitor, wish in crowd:
-                arrives_us = now_us + round(self._chance.random() * _LATE_SPREAD_S * SECOND_US)
-                group.create_task(self._visit(visitor, wish, "latecomer", arrives_us))
+            while (offers := await asyncio.to_thread(unsettled)) is not None:
+                if time.monotonic() > until:
+                    return False
+                for offer in offers:
+                    if offer.booking_id not in seen and offer.patient_id in crowd:
+                        seen.add(offer.booking_id)
+                        group.create_task(self._answer_offer(crowd[offer.patient_id], offer))
+                await asyncio.sleep(_LOOKS_EVERY_S)
         return True
+
+    async def _answer_offer(self, visitor: Visitor, offer: "Offer") -> None:
+        client = _Client(self, visitor, "patient")
+        declines = self._chance.random() < _DECLINES
+        async with self._place(client):
+            said = await client.answer_offer(offer, "decline" if declines else "accept")
+            if said.deed == "accept" and not said.code and said.is_definite:
+                await client.pay(said)
 
     async def _visit(self, visitor: Visitor, wish: Wish, group: Group, arrives_us: int) -> None:
         await _until(arrives_us)
@@ -144,6 +169,8 @@ class Rush:
                 await client.send_book(last.session_id, last.key, "repeat")
             if got and wish.twice:
                 await client.send_book(last.session_id, self.new_key(), "again")
+            if last.code == SOLD_OUT and wish.waits:
+                await client.join(wish.choices[0])
         if not got or wish.after == "leaves":
             return
         await asyncio.sleep(wish.thinks_s)  # the place is somebody else's meanwhile
@@ -240,6 +267,19 @@ class _Client:
         said, _ = await self._ask("POST", _BOOKINGS, self._book_body(session_id), key, deed, session_id)
         return said
 
+    async def join(self, session_id: str) -> Asked:
+        """Join the waitlist of a session that is sold out."""
+        body = msgspec.json.encode({"patient_ids": [self._visitor.patient_id]})
+        path = f"/api/v1/sessions/{session_id}/waits"
+        said, _ = await self._ask("POST", path, body, self._rush.new_key(), "join", session_id)
+        return said
+
+    async def answer_offer(self, offer: Offer, deed: Literal["accept", "decline"]) -> Asked:
+        """Accept an offer, or decline it, which is a return."""
+        path = f"{_BOOKINGS}/{offer.booking_id}/{'accept' if deed == 'accept' else 'return'}"
+        said, _ = await self._ask("POST", path, b"", self._rush.new_key(), deed, offer.session_id, offer)
+        return said
+
     async def pay(self, got: Asked) -> None:
         path = f"{_BOOKINGS}/{got.booking_id}/payment"
         due, reply = await self._ask("POST", path, b"", self._rush.new_key(), "begin_payment", got.session_id, got)
@@ -278,7 +318,14 @@ class _Client:
             return
 
     async def _ask(
-        self, method: str, path: str, body: bytes, key: str, deed: Deed, session_id: str, about: Asked | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        key: str,
+        deed: Deed,
+        session_id: str,
+        about: Asked | Offer | None = None,
     ) -> tuple[Asked, Reply | None]:
         """Ask until the answer is definite; the same key each time, so that it is done once."""
         for tries in range(1, _TRIES + 1):
@@ -309,10 +356,10 @@ class _Client:
         session_id: str,
         sent_us: int,
         took_us: int,
-        about: Asked | None,
+        about: Asked | Offer | None,
     ) -> Asked:
         booking_id, slot_id = (about.booking_id, about.slot_id) if about else ("", "")
-        if reply is not None and reply.status == CREATED and about is None:
+        if reply is not None and reply.status == CREATED and deed in BOOKS:
             view = reply.json()
             booking_id, slot_id = view["id"], view["slot_id"]
         said = Asked(

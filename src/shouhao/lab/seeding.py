@@ -10,6 +10,7 @@ from datetime import date
 
 from sqlalchemy import Connection
 
+from shouhao.booking.release.policy import EVERYWHERE, release_from
 from shouhao.flows.import_schedule import ImportReport, import_plan
 from shouhao.flows.register import PersonGiven, account_of_phone, register_patient
 from shouhao.flows.release import release_due
@@ -23,10 +24,12 @@ from shouhao.lab.hospital import Person, demonstration_hospital, people
 from shouhao.patients.authority import verified_by
 from shouhao.patients.policy import ADULT_YEARS, BindingPolicy
 from shouhao.patients.store import binding_policy
+from shouhao.store import policies
 from shouhao.wiring import System
 
 CHANNELS = ("app", "web", "kiosk", "window")
 RUSH_CHANNEL, WALK_CHANNEL = "app", "web"
+BATCH_S, OFFER_S = 10, 60  #: of the demo's waitlists; in life both are half an hour
 
 _BOUND_DAYS_AGO = 30
 _OLDEST_YEARS = 90
@@ -66,6 +69,24 @@ def seed_schedule(system: System, *, seed: int) -> ImportReport:
     while release_due(system.db, now_us=now_us):
         pass
     return report
+
+
+def seed_release_policy(system: System) -> None:
+    """First come, with a waitlist whose batches and offers are short enough to be seen within a demo, day and night."""
+    now_us = system.clock.now_us()
+    body = {
+        "kind": "first_come",
+        "waitlist": {
+            "batch_s": BATCH_S,
+            "offer_s": OFFER_S,
+            "offer_near_s": OFFER_S,
+            "quiet_from_min": 0,
+            "quiet_to_min": 0,
+        },
+    }
+    release_from(body)
+    with system.db.write() as connection:
+        policies.add(connection, EVERYWHERE, body, effective_at_us=now_us, staff_id=None, reason="demo", now_us=now_us)
 
 
 def seed_channels(system: System) -> dict[str, str]:
