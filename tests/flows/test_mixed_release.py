@@ -117,8 +117,8 @@ def test_what_comes_back_before_the_draw_is_made_is_not_opened_past_those_who_en
         draw_store.fall_back(connection, draw["id"], "\u89c1\u8bc1\u65b9\u672a\u5230")
     look(db, AFTER + 3 * HOUR_US + 1)
     assert the_draw(db)["state"] == "made"
-    assert len(offers(db)) == 2
     assert_sound(db)
+    assert len(offers(db)) == 2
 
 
 def kept_for(db, of):

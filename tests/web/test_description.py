@@ -19,6 +19,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from web.served import Caller, Hospital, served
+from web.waiting import enter, open_draw, sessions_of
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 #: What would end the sign-in that the other requests need.
@@ -79,9 +80,17 @@ def attack(caller: Caller, *, known: dict[str, str]) -> int:
 def test_patients_routes_answer_as_they_are_described(hospital: Hospital) -> None:
     member = hospital.member()
     patient_id = hospital.patient_of(member)
-    booking = hospital.booking_of(member, patient_id)
-    known = {"patient_id": patient_id, "booking_id": booking["id"], "session_id": hospital.session}
-    assert attack(member, known=known) > 20
+    booking = hospital.booking_of(member, patient_id, hospital.session_today)
+    draw_id = open_draw(hospital)
+    entry = enter(member, draw_id, [patient_id], sessions_of(member, draw_id)).json()
+    known = {
+        "patient_id": patient_id,
+        "booking_id": booking["id"],
+        "session_id": hospital.session,
+        "draw_id": draw_id,
+        "entry_id": entry["entry_id"],
+    }
+    assert attack(member, known=known) > 30
     hospital.assert_sound()
 
 

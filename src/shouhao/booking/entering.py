@@ -24,7 +24,7 @@ from shouhao.booking.model import (
     SessionUnknown,
 )
 from shouhao.booking.release.draw import DuplicateEntry
-from shouhao.booking.release.policy import DrawRules, WaitlistRules
+from shouhao.booking.release.policy import DrawRules, InForce, WaitlistRules
 from shouhao.booking.waitlist import (
     AlreadyWaiting,
     TooManyWaits,
@@ -48,6 +48,7 @@ class OpenDraw(msgspec.Struct, frozen=True, kw_only=True):
     rules: DrawRules
     targets: Mapping[str, OpenSession]
     department_id: str
+    hot: bool = False
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +85,11 @@ class EntryView:
     free: Mapping[str, int] = field(default_factory=dict)  #: slots anyone may still book, by session
     standing: dict[tuple[str, str], Standing] = field(default_factory=dict)  #: by (draw id, patient id)
     twins: Mapping[str, set[str]] = field(default_factory=dict)  #: other records that are the same person
+    fresh: Mapping[str, InForce] = field(
+        default_factory=dict
+    )  #: batches that no entry has opened yet, with their policy
     waiting: Mapping[str, set[str]] = field(default_factory=dict)  #: patient id -> sessions waited for
+    joined: dict[str, set[str]] = field(default_factory=dict)  #: patient id -> sessions whose open batch was joined
     held: Mapping[str, Sequence[LiveBooking]] = field(default_factory=dict)
     restrictions: Mapping[str, Sequence[Restriction]] = field(default_factory=dict)
 
@@ -183,6 +188,9 @@ def decide_entries(
         if isinstance(outcome, Entered):
             mine = Standing(id=outcome.id, people=outcome.people, account_id=request.account_id)
             view.standing.update({(outcome.draw.id, person): mine for person in outcome.people})
+            if request.draw_id is None:
+                for person in outcome.people:
+                    view.joined.setdefault(person, set()).update(outcome.draw.targets)
         said.append(outcome)
     return said
 
@@ -231,13 +239,15 @@ def _where(request: EntryRequest, view: EntryView, now_us: int) -> tuple[OpenDra
         raise SessionUnknown("session_id")
     rules = view.waitlists[session.id]
     _check_waitlist(session, rules, view, now_us)
-    draw = view.draws[view.batch_of[session.id]]
-    waits = sum(len(view.waiting.get(person, ())) >= rules.waits_max for person in request.patient_ids)
-    if any(session.id in view.waiting.get(person, ()) for person in request.patient_ids):
-        raise AlreadyWaiting("session_id")
-    if waits:
-        raise TooManyWaits("session_id", limit=rules.waits_max)
-    return draw, rules.people_max
+    for n, person in enumerate(request.patient_ids):
+        waiting = view.waiting.get(person, set())
+        if session.id in waiting:
+            raise AlreadyWaiting("session_id")
+        if any(session.id in view.waiting.get(twin, ()) for twin in view.twins.get(person, ())):
+            raise SamePersonEntered(f"patient_ids.{n}")
+        if len((waiting | view.joined.get(person, set())) - {session.id}) >= rules.waits_max:
+            raise TooManyWaits("session_id", limit=rules.waits_max)
+    return view.draws[view.batch_of[session.id]], rules.people_max
 
 
 def _check_waitlist(session: OpenSession, rules: WaitlistRules, view: EntryView, now_us: int) -> None:

@@ -4,13 +4,14 @@ Order: what was said to these keys before; the people, locked; sessions and draw
 pure; the writing. The clock is the hospital's own, read once a batch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
 from shouhao.booking.entering import Door, DrawNotOpen, Entered, decide_entries, receipt
 from shouhao.booking.limits import KIND as LIMITS
 from shouhao.booking.model import EntryRequest
+from shouhao.booking.release.policy import InForce
 from shouhao.booking.store import entries as entry_store
 from shouhao.booking.store.rules import limits_of
 from shouhao.flows.applicants import look_at
@@ -29,10 +30,10 @@ def enter(connection: Connection, requests: Sequence[EntryRequest], *, now_us: i
     """Decide a batch within a unit of work. A request with a key is answered with what is kept under it."""
 
     def fresh(asked: Sequence[EntryRequest], keep: Keep) -> list[Answer]:
-        outcomes = _decide(connection, asked, now_us=now_us)
+        outcomes, fresh_batches = _decide(connection, asked, now_us=now_us)
         made = [no(o) if isinstance(o, Refused) else done(receipt(o, now_us=now_us)) for o in outcomes]
         entered = [(r, o) for r, o in zip(asked, outcomes, strict=True) if isinstance(o, Entered)]
-        entry_store.write_entries(connection, entered, now_us=now_us)
+        entry_store.write_entries(connection, entered, fresh_batches, now_us=now_us)
         with batch.together(connection):
             keep(made)
             event_log.append(
@@ -58,6 +59,9 @@ def withdraw(connection: Connection, *, entry_id: str, caller: Caller, now_us: i
         raise NotFound("entry", "entry_id")
     lock_patients(connection, entry.people)
     draw = entry_store.lock_draws(connection, [entry.draw_id])[entry.draw_id]
+    entry = entry_store.find_entry(connection, entry_id)  # it may have become another guardian's meanwhile
+    if entry is None or entry.state == "withdrawn" or not _may_touch(caller, entry):
+        raise NotFound("entry", "entry_id")
     if draw.state != "open" or now_us >= draw.closes_at_us:
         opens, closes = (from_us(at).strftime("%Y-%m-%d %H:%M:%S") for at in (draw.opens_at_us, draw.closes_at_us))
         raise DrawNotOpen("entry_id", opens_at=opens, closes_at=closes)
@@ -88,7 +92,10 @@ def _may_touch(caller: Caller, entry: entry_store.Known) -> bool:
     return caller.staff_id is not None or (caller.account_id is not None and entry.account_id == caller.account_id)
 
 
-def _decide(connection: Connection, asked: Sequence[EntryRequest], *, now_us: int) -> list[Door]:
+def _decide(
+    connection: Connection, asked: Sequence[EntryRequest], *, now_us: int
+) -> tuple[list[Door], Mapping[str, InForce]]:
+    """What becomes of each, and the batches that open with the first of them."""
     rules = policies.all_effective(connection, now_us=now_us)
     everyone = {person for r in asked for person in r.patient_ids}
     people = look_at(
@@ -98,12 +105,13 @@ def _decide(connection: Connection, asked: Sequence[EntryRequest], *, now_us: in
         rules,
     )
     view = entry_store.look(connection, asked, same_person(connection, everyone), now_us=now_us)
-    return decide_entries(
+    outcomes = decide_entries(
         [(r, {person: people.applicant(r, person) for person in r.patient_ids}) for r in asked],
         view,
         policy=limits_of(rules.get(LIMITS)),
         now_us=now_us,
     )
+    return outcomes, view.fresh
 
 
 def _events(request: EntryRequest, outcome: Door, now_us: int) -> list[Event]:

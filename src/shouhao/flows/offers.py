@@ -4,7 +4,7 @@ An offer is a live booking of its own person in the state `offered`. Nothing in 
 that it was made to, or staff with the person before them, can accept, and the slot is that person's or nobody's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection
 
@@ -16,7 +16,7 @@ from shouhao.booking.store.lifecycle import Placed
 from shouhao.flows.give_back import Caller
 from shouhao.kernel.clock import SECOND_US
 from shouhao.kernel.events import Event
-from shouhao.patients.store import lock_patients
+from shouhao.patients.standing import PatientUnknown, standings
 from shouhao.store import event_log
 
 
@@ -36,7 +36,7 @@ def accept(connection: Connection, *, booking_id: str, caller: Caller, hold: Hol
     party = found.booking.party_id
     ids = lifecycle.unsettled_of_parties(connection, [party]) if party is not None else [booking_id]
     everyone = lifecycle.find_bookings(connection, {booking_id, *ids})
-    lock_patients(connection, [p.booking.patient_id for p in everyone.values()])
+    _lock_people(connection, everyone.values(), caller)
     offered = lifecycle.lock_bookings(connection, sorted(everyone), states=("offered",))
     if booking_id not in {p.booking.id for p in offered}:
         # Whoever lost the race between accepting and the expiry hears which of the two it was.
@@ -48,6 +48,24 @@ def accept(connection: Connection, *, booking_id: str, caller: Caller, hold: Hol
     event_log.append(connection, [_accepted(p, caller, now_us) for p in offered])
     after = lifecycle.find_bookings(connection, [p.booking.id for p in offered])
     return [after[p.booking.id] for p in offered]
+
+
+def _lock_people(connection: Connection, placed: Iterable[Placed], caller: Caller) -> None:
+    """Lock everybody the offer is for; whoever accepts for them must still act for them.
+
+    Raises:
+        BookingUnknown: the account is no longer bound to one of them.
+        Refused: what keeps this person from booking at all.
+    """
+    people = [p.booking.patient_id for p in placed]
+    known = standings(connection, {(person, caller.account_id) for person in people})
+    for person in people:
+        standing = known.get((person, caller.account_id))
+        refusal = PatientUnknown() if standing is None else standing.refusal(assisted=caller.staff_id is not None)
+        if isinstance(refusal, PatientUnknown):
+            raise BookingUnknown("booking_id")
+        if refusal is not None:
+            raise refusal
 
 
 def _take(connection: Connection, offered: Sequence[Placed], *, hold: HoldTimes, now_us: int) -> None:

@@ -14,7 +14,7 @@ from shouhao.lab.stage import Size, built
 from shouhao.lab.virtual_people import WISHES, Habits
 
 SCENARIOS: Final = ("morning",)
-SEEDS: Final = 4
+SEEDS: Final = 3
 
 Progress = Callable[[int, int], None]  #: mornings played, of how many
 

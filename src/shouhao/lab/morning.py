@@ -22,7 +22,7 @@ from shouhao.flows.import_schedule import import_plan
 from shouhao.kernel.clock import DAY_US, SECOND_US, day_of, iso
 from shouhao.kernel.errors import Refused
 from shouhao.lab import checks, figures, seeding
-from shouhao.lab.compare import compare
+from shouhao.lab.compare import SEEDS, compare
 from shouhao.lab.crowd import plan_wishes, wanted_sessions
 from shouhao.lab.hospital import demonstration_hospital
 from shouhao.lab.machine import machine_facts
@@ -64,7 +64,7 @@ class MorningSettings:
     places: int = 400  #: connections open at once, the gang's apart
     hold_s: int = 12  #: how long an unpaid slot waits; shorter than in life, so that its end can be seen
     seed: int = 20_26
-    seeds_compared: int = 3  #: mornings under each policy, side by side; nought: not compared
+    seeds_compared: int = SEEDS  #: mornings under each policy, side by side; nought: not compared
     host: str = "127.0.0.1"
 
 

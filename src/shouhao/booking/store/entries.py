@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, select, text, update
+from sqlalchemy import Connection, TextClause, delete, insert, select, text, update
 
 from shouhao.booking.draw_tables import draw_entries, draw_members, draw_targets, draws
 from shouhao.booking.entering import Entered, EntryView, OpenDraw, Standing
@@ -68,27 +68,33 @@ def look(
 ) -> EntryView:
     """Everything that deciding these entries depends on, with sessions and draws locked.
 
-    A session that may be waited for and has no open batch gets one.
+    A session that may be waited for and has no open batch is given one in the view; it is written down with the first
+    entry that is taken (`write_entries`).
     """
     people = {person for r in requests for person in r.patient_ids}
     asked = {r.session_id for r in requests if r.session_id is not None}
     locked = desk_store.lock_sessions(connection, asked)
     starts, rules = _starts_and_policies(connection, locked)
-    batch_of = _open_batches(connection, locked, starts, rules, now_us=now_us)
+    batch_of = _open_batches(connection, locked, now_us=now_us)
     named = {r.draw_id for r in requests if r.draw_id is not None}
     open_draws = lock_draws(connection, named | set(batch_of.values()))
+    fresh = _fresh_batches(locked, starts, rules, batch_of, now_us=now_us)
+    open_draws.update({draw.id: draw for draw, _ in fresh.values()})
+    batch_of.update({session_id: draw.id for session_id, (draw, _) in fresh.items()})
     everyone = people | {twin for others in twins.values() for twin in others}
     held, restrictions = desk_store.against(connection, people, now_us=now_us)
     return EntryView(
         draws=open_draws,
         batch_of=batch_of,
+        fresh={draw.id: ruled_by for draw, ruled_by in fresh.values()},
         sessions=locked,
         starts_at_us=starts,
         waitlists={session_id: found.policy.waitlist for session_id, found in rules.items()},
         free=_free(connection, locked),
         standing=_standing(connection, set(open_draws), everyone),
         twins=twins,
-        waiting=_waiting(connection, people) if asked else {},
+        waiting=_waiting(connection, everyone, set(batch_of.values())) if asked else {},
+        joined=_joined(connection, everyone, set(batch_of.values())) if asked else {},
         held=held,
         restrictions=restrictions,
     )
@@ -117,8 +123,20 @@ def lock_draws(connection: Connection, ids: Iterable[str]) -> dict[str, OpenDraw
     }
 
 
-def write_entries(connection: Connection, entered: Sequence[tuple[EntryRequest, Entered]], *, now_us: int) -> None:
-    """Write entries down. Who left and comes again has the row that was theirs."""
+def write_entries(
+    connection: Connection,
+    entered: Sequence[tuple[EntryRequest, Entered]],
+    fresh: Mapping[str, InForce],
+    *,
+    now_us: int,
+) -> None:
+    """Write entries down, and the batches that they are the first of. Who left and comes again has their old row.
+
+    Args:
+        fresh: `EntryView.fresh`.
+    """
+    for draw in {e.draw.id: e.draw for _, e in entered if e.draw.id in fresh}.values():
+        _insert_draw(connection, draw, fresh[draw.id], seats=dict.fromkeys(draw.targets, 0))
     latest = {e.id: (r, e) for r, e in entered}  # in one batch the last wishes count
     known = [e.id for _, e in latest.values()]
     if not known:
@@ -195,25 +213,40 @@ def new_draw(
     hot: bool,
 ) -> str:
     """Open a draw over locked sessions and return its id; its commitment is published by whoever has the key."""
-    draw_id = new_id("dw")
+    draw = OpenDraw(
+        id=new_id("dw"),
+        kind=kind,
+        state="open",
+        opens_at_us=opens_at_us,
+        closes_at_us=closes_at_us,
+        salt=secrets.token_hex(_SALT_BYTES),
+        rules=ruled_by.policy.draw,
+        department_id=department_id,
+        targets={},
+        hot=hot,
+    )
+    _insert_draw(connection, draw, ruled_by, seats=seats)
+    return draw.id
+
+
+def _insert_draw(connection: Connection, draw: OpenDraw, ruled_by: InForce, *, seats: Mapping[str, int]) -> None:
     connection.execute(
         insert(draws).values(
-            id=draw_id,
-            kind=kind,
-            department_id=department_id,
+            id=draw.id,
+            kind=draw.kind,
+            department_id=draw.department_id,
             scope=ruled_by.scope,
             policy_version=ruled_by.version,
             policy=policy_text(ruled_by),
-            state="open",
-            opens_at_us=opens_at_us,
-            closes_at_us=closes_at_us,
-            salt=secrets.token_hex(_SALT_BYTES),
-            hot=hot,
+            state=draw.state,
+            opens_at_us=draw.opens_at_us,
+            closes_at_us=draw.closes_at_us,
+            salt=draw.salt,
+            hot=draw.hot,
         )
     )
-    rows = [{"draw_id": draw_id, "session_id": session_id, "seats": n} for session_id, n in sorted(seats.items())]
+    rows = [{"draw_id": draw.id, "session_id": session_id, "seats": n} for session_id, n in sorted(seats.items())]
     batch.insert(connection, draw_targets, ("draw_id", "session_id", "seats"), rows)
-    return draw_id
 
 
 def _starts_and_policies(
@@ -225,15 +258,8 @@ def _starts_and_policies(
     return {row.id: row.starts_at_us for row in rows}, policies_of_sessions(connection, list(locked))
 
 
-def _open_batches(
-    connection: Connection,
-    locked: Mapping[str, OpenSession],
-    starts: Mapping[str, int],
-    rules: Mapping[str, InForce],
-    *,
-    now_us: int,
-) -> dict[str, str]:
-    """The open batch of each of these locked sessions, opened now where there is none and one may be."""
+def _open_batches(connection: Connection, locked: Mapping[str, OpenSession], *, now_us: int) -> dict[str, str]:
+    """The open batch of each of these locked sessions that has one."""
     if not locked:
         return {}
     rows = connection.execute(
@@ -246,23 +272,39 @@ def _open_batches(
             draws.c.closes_at_us > now_us,
         )
     )
-    found = {row.session_id: row.id for row in rows}
+    return {row.session_id: row.id for row in rows}
+
+
+def _fresh_batches(
+    locked: Mapping[str, OpenSession],
+    starts: Mapping[str, int],
+    rules: Mapping[str, InForce],
+    batch_of: Mapping[str, str],
+    *,
+    now_us: int,
+) -> dict[str, tuple[OpenDraw, InForce]]:
+    """A batch that opens now for each session that has none and may be waited for; nothing of it is written yet."""
+    found = {}
     for session_id, session in sorted(locked.items()):
         ruled_by = rules[session_id]
         waitlist, starts_at_us = ruled_by.policy.waitlist, starts[session_id]
         late = now_us >= joins_until_us(session_starts_at_us=starts_at_us, rules=waitlist)
-        if session_id in found or session.state != "released" or not waitlist.open or late:
+        if session_id in batch_of or session.state != "released" or not waitlist.open or late:
             continue
-        found[session_id] = new_draw(
-            connection,
+        closes_at_us = batch_closes_at_us(opened_at_us=now_us, session_starts_at_us=starts_at_us, rules=waitlist)
+        draw = OpenDraw(
+            id=new_id("dw"),
             kind="waitlist",
-            department_id=session.department_id,
-            ruled_by=ruled_by,
+            state="open",
             opens_at_us=now_us,
-            closes_at_us=batch_closes_at_us(opened_at_us=now_us, session_starts_at_us=starts_at_us, rules=waitlist),
-            seats={session_id: 0},
+            closes_at_us=closes_at_us,
+            salt=secrets.token_hex(_SALT_BYTES),
+            rules=ruled_by.policy.draw,
+            department_id=session.department_id,
+            targets={session_id: session},
             hot=session.hot,
         )
+        found[session_id] = (draw, ruled_by)
     return found
 
 
@@ -292,12 +334,32 @@ def _standing(connection: Connection, draw_ids: set[str], people: set[str]) -> d
     }
 
 
-def _waiting(connection: Connection, people: set[str]) -> dict[str, set[str]]:
-    """Sessions that these people wait for, whether their order is drawn or not."""
+def _waiting(connection: Connection, people: set[str], open_batches: set[str]) -> dict[str, set[str]]:
+    """Sessions for which these people have a place, or stand in a batch that takes no more entries."""
+    found = _sessions_by_person(connection, _sql(connection.dialect.name).waiting, people)
+    for person, draw_id, session_id in _batches_of(connection, people):
+        if draw_id not in open_batches:
+            found[person].add(session_id)
+    return found
+
+
+def _joined(connection: Connection, people: set[str], open_batches: set[str]) -> dict[str, set[str]]:
+    """Sessions whose open batch these people have joined."""
     found: dict[str, set[str]] = defaultdict(set)
-    for patient_id, session_id in batch.rows(
-        connection, _sql(connection.dialect.name).waiting, {"ids": batch.encode(sorted(people))}
-    ):
+    for person, draw_id, session_id in _batches_of(connection, people):
+        if draw_id in open_batches:
+            found[person].add(session_id)
+    return found
+
+
+def _batches_of(connection: Connection, people: set[str]) -> list[tuple[str, str, str]]:
+    ids = {"ids": batch.encode(sorted(people))}
+    return [(row[0], row[1], row[2]) for row in batch.rows(connection, _sql(connection.dialect.name).batches, ids)]
+
+
+def _sessions_by_person(connection: Connection, statement: TextClause, people: set[str]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for patient_id, session_id in batch.rows(connection, statement, {"ids": batch.encode(sorted(people))}):
         found[patient_id].add(session_id)
     return found
 
@@ -332,6 +394,14 @@ class _Statements:
             SELECT m.draw_id, m.patient_id, e.id, e.people, e.account_id
             FROM draw_members m JOIN draw_entries e ON e.id = m.entry_id
             WHERE m.patient_id IN {ids} AND m.draw_id IN {which}
+            """
+        )
+        self.batches = text(
+            f"""
+            SELECT m.patient_id, d.id, t.session_id FROM draw_members m
+            JOIN draws d ON d.id = m.draw_id AND d.kind = 'waitlist' AND d.state IN ('open', 'sealed')
+            JOIN draw_targets t ON t.draw_id = d.id
+            WHERE m.patient_id IN {ids}
             """
         )
         self.waiting = text(
