@@ -69,4 +69,4 @@ docs: $(VENV)/.run
 	@$(BIN)/python tools/reference.py
 
 clean:
-	rm -rf $(VENV) demo-out bench-out.json .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo-out lab-out bench-out.json .pytest_cache .mypy_cache .ruff_cache .hypothesis

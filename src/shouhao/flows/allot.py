@@ -98,7 +98,15 @@ def allot_slots(
     wait_store.add_moves(connection, [_move(o, now_us) for o in offers])
     draw_store.mark_made(connection, draw_id, now_us=now_us)
     _leave_over(connection, slots, now_us=now_us)
+    _hand_kept_on(connection, targets, now_us=now_us)
     return offers
+
+
+def _hand_kept_on(connection: Connection, session_ids: Sequence[str], *, now_us: int) -> None:
+    """What came back of a mixed session before its draw was made was kept for those who would lose it."""
+    kept = [(slot, s) for s in session_ids for slot in wait_store.reserved_in(connection, s, "waitlist")]
+    freed = [Freed(slot_id=slot, session_id=s, why="batch_drawn") for slot, s in kept]
+    hand_slots_on(connection, freed, now_us=now_us)
 
 
 def order_waitlist(

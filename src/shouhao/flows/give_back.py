@@ -193,9 +193,9 @@ def _end(connection: Connection, returns: Sequence[_Return], *, now_us: int) -> 
 
 
 def _why(booking: Booking, caller: Caller) -> MoveWhy:
-    if booking.state == "offered":
-        return "offer_declined"
-    return "returned_on_site" if caller.channel in ON_SITE_CHANNELS else "returned"
+    if caller.channel in ON_SITE_CHANNELS:
+        return "returned_on_site"  # an offer that is declined in the house stays there as well
+    return "offer_declined" if booking.state == "offered" else "returned"
 
 
 def _freed(placed: Placed, why: MoveWhy, *, on_site: bool = False) -> Freed:

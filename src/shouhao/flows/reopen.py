@@ -111,7 +111,10 @@ def _revisit(connection: Connection, place: Place, *, now_us: int) -> None:
             continue
         merges = merges_at_us(part, session_starts_at_us=starts_at_us, policy=policy)
         if merges is not None and merges <= now_us:
-            unused = wait_store.reserved_in(connection, place.id, part)
+            kept = wait_store.reserved_in(connection, place.id, part)
+            # What came back and went to the window is not the window's own part, and is never for everyone.
+            came_back = wait_store.moved_in(connection, place.id)
+            unused = [slot for slot in kept if slot not in came_back]
             _open_or_hand_on(connection, place.id, unused, way="merged", why="part_unused", now_us=now_us)
     if now_us >= starts_at_us - policy.returns.care_until_s * SECOND_US:
         left = wait_store.reserved_in(connection, place.id, "care")

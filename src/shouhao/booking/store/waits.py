@@ -136,7 +136,10 @@ def next_waits(connection: Connection, wanted: Mapping[str, int]) -> dict[str, l
 
 
 def anyone_waits(connection: Connection, session_ids: Iterable[str]) -> tuple[set[str], set[str]]:
-    """Sessions for which somebody's order is drawn, and those for which somebody has joined and it is not."""
+    """Sessions for which somebody's order is drawn, and those for which somebody has joined and it is not.
+
+    Those who entered a draw that is not made yet have joined: whoever loses it waits.
+    """
     ids = {"ids": batch.encode(sorted(session_ids))}
     ranked: set[str] = set()
     unranked: set[str] = set()
@@ -267,6 +270,11 @@ def add_moves(connection: Connection, moves: Sequence[Move]) -> None:
     batch.insert_structs(connection, slot_moves, moves)
 
 
+def moved_in(connection: Connection, session_id: str) -> set[str]:
+    """The slots of a session that somebody ever let go."""
+    return set(connection.execute(select(slot_moves.c.slot_id).where(slot_moves.c.session_id == session_id)).scalars())
+
+
 def returned_on_site(connection: Connection, slot_ids: Iterable[str]) -> set[str]:
     """Those of these slots that somebody ever returned in the house."""
     ids = {"ids": batch.encode(sorted(slot_ids))}
@@ -369,7 +377,7 @@ class _Statements:
               AND EXISTS (SELECT 1 FROM waits w WHERE w.session_id = s.id AND w.state = 'waiting')
             UNION ALL
             SELECT t.session_id, 'unranked' FROM draw_targets t JOIN draws d ON d.id = t.draw_id
-            WHERE t.session_id IN {ids} AND d.kind = 'waitlist' AND d.state IN ('open', 'sealed')
+            WHERE t.session_id IN {ids} AND d.state IN ('open', 'sealed')
               AND EXISTS (SELECT 1 FROM draw_entries e WHERE e.draw_id = d.id AND e.state = 'entered')
             """
         )
