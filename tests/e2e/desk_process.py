@@ -14,11 +14,13 @@ import structlog
 
 from shouhao.booking.decide import HoldTimes
 from shouhao.booking.desk import Desk, DeskSettings
+from shouhao.booking.draw_keys import DrawKeys
 from shouhao.booking.model import BookRequest
 from shouhao.booking.store.invariants import INVARIANTS
 from shouhao.flows.desk import BookingDesk
-from shouhao.flows.work import Worker, WorkSettings, duties
+from shouhao.flows.work import Worker, WorkSettings, duties, release_duties
 from shouhao.kernel.errors import Refused
+from shouhao.kernel.randomness import SystemRandomness
 from shouhao.protocols.reference_payment import ReferenceGateway
 from shouhao.store.answers import Answer, once
 from shouhao.store.engine import open_database
@@ -56,7 +58,10 @@ def main():
     )
     settings = WorkSettings(tick_s=0.02, invariants_every_s=0.2)
     gateway = ReferenceGateway(b"g" * 32, pay_page="http://127.0.0.1/pay")
-    todo = duties(db, gateway=gateway, invariants=INVARIANTS, settings=settings)
+    todo = [
+        *release_duties(db, DrawKeys(b"s" * 32, b"r" * 32), SystemRandomness()),
+        *duties(db, gateway=gateway, invariants=INVARIANTS, settings=settings),
+    ]
     worker = Worker(db, clock, settings, todo)
     out = threading.Lock()
 
