@@ -24,6 +24,7 @@ from shouhao.flows.antenatal_months import antenatal_due
 from shouhao.flows.contribute import fetch_beacons
 from shouhao.flows.desk import BookingDesk
 from shouhao.flows.forget import forget_gate
+from shouhao.flows.same_person import hash_known_people
 from shouhao.flows.verify import verify_patient
 from shouhao.flows.work import Duty, Worker, duties, release_duties
 from shouhao.gate.channels import ChannelKeys
@@ -96,7 +97,8 @@ def assemble(settings: Settings, *, clock: Clock | None = None) -> System:
     verify = Duty(name="verify", do=lambda now_us: _verify(db, vault, authority, now_us), every_s=10.0)
     forget = Duty(name="forget_gate", do=lambda now_us: forget_gate(db, now_us=now_us), every_s=600.0)
     antenatal = Duty(name="antenatal", do=lambda now_us: antenatal_due(db, vault, now_us=now_us), every_s=1.0)
-    more = [verify, antenatal, forget]
+    known = Duty(name="same_person", do=lambda _: hash_known_people(db, vault=vault), every_s=60.0)
+    more = [verify, antenatal, forget, known]
     keys = DrawKeys(vault.derive("draw-seeds", 32), vault.derive("draw-receipts", 32))
     todo = [
         *release_duties(db, keys, SystemRandomness()),

@@ -14,11 +14,14 @@ from hospital import add_people, dump, events, rows
 from shouhao.flows.at_window import register_at_window
 from shouhao.flows.edit import correct_by_owner, edit_by_staff
 from shouhao.flows.same_person import declare_apart, hash_known_people
+from shouhao.kernel.clock import ManualClock
 from shouhao.kernel.errors import InvalidInput, NotFound
 from shouhao.patients.same_person import same_person
 from shouhao.patients.store import person_hash
 from shouhao.patients.tables import patients, people_apart
+from shouhao.settings import Settings
 from shouhao.store.vault import Vault
+from shouhao.wiring import assemble
 
 
 def passport(name="张三", number="E1234567", *, born=ADULT_BORN):
@@ -178,6 +181,19 @@ def test_patients_of_an_older_version_are_found_once_they_are_hashed(db):
     assert same(db, card, book) == {}
     assert [hash_known_people(db, vault=VAULT, limit=2) for _ in range(3)] == [2, 1, 0]
     assert {row["id"]: row["person_hash"] for row in rows(db, patients)} == before
+    assert same(db, card) == {card: {book}}
+
+
+def test_the_worker_hashes_patients_of_an_older_version(db, db_url, tmp_path):
+    card, book = arrive(db, person()), arrive(db, passport())
+    with db.write() as connection:
+        connection.execute(update(patients).values(person_hash=None))
+    key = tmp_path / "master.key"
+    key.write_bytes(b"v" * 32)  # VAULT is over this key
+    key.chmod(0o600)
+    system = assemble(Settings(database_url=db_url, data_dir=tmp_path), clock=ManualClock(NOW_US))
+    assert system.worker.look()["same_person"] == 2
+    system.close()
     assert same(db, card) == {card: {book}}
 
 
