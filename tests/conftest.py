@@ -7,6 +7,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from sqlalchemy import text
@@ -14,6 +15,7 @@ from sqlalchemy import text
 from shouhao.store.engine import Database, open_database
 from shouhao.store.migrate import upgrade
 
+ROOT = Path(__file__).resolve().parents[1]
 REQUIRE = os.environ.get("SHOUHAO_TEST_REQUIRE", "")
 
 
@@ -96,3 +98,28 @@ def _execute(server: str, statement: str) -> None:
     with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text(statement))
     admin.close()
+
+
+def _absent(what: str) -> NoReturn:
+    """Model files and photographs of faces are never in the repository: skipped, or an error where nothing may be."""
+    if REQUIRE == "all":
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def models_dir() -> Path:
+    """The folder of model files: SHOUHAO_MODELS, or `shared/models` beside the repository."""
+    folder = ROOT / os.environ.get("SHOUHAO_MODELS", "../shared/models")
+    if not (folder / "face_detection_yunet_2023mar.onnx").is_file():
+        _absent(f"there are no model files in {folder}")
+    return folder.resolve()
+
+
+@pytest.fixture(scope="session")
+def faces_dir() -> Path:
+    """The folder of photographs `lfw-dev` and `spoof`: `shared/faces` beside the repository."""
+    folder = ROOT / "../shared/faces"
+    if not (folder / "lfw-dev").is_dir():
+        _absent(f"there are no photographs of faces in {folder}")
+    return folder.resolve()

@@ -245,6 +245,42 @@ class Settings(BaseSettings):
         None, "验证支付通知的密钥文件（权限 0600）", "File of the key that payment notices are checked with (mode 0600)"
     )
 
+    # Faces
+    models: Path | None = setting(
+        None,
+        "人脸模型文件所在目录，断网医院可预先放入；不填则为数据目录中的 models",
+        "Folder of the face models, where a hospital without internet puts them; without it, models in the data folder",
+    )
+    models_mirror: str | None = setting(
+        None,
+        "模型镜像地址(https)，替代模型包清单中的下载地址",
+        "Mirror of the models (https), in place of the addresses in the packs' manifests",
+        pattern="^https://",
+    )
+    face_pack: str = setting(
+        "opencv-zoo",
+        "人脸模型包；更换后须重新提取底库特征",
+        "Pack of face models; after a change the galleries are embedded anew",
+        pattern="^[a-z0-9][a-z0-9-]{0,39}$",
+    )
+    face_device: Literal["cpu", "gpu"] = setting(
+        "cpu",
+        "人脸模型运行于处理器(OpenVINO)还是显卡(ONNX Runtime)",
+        "Where the face models run: the processor (OpenVINO) or a graphics card (ONNX Runtime)",
+    )
+    face_threads: int = setting(2, "人脸引擎使用的线程数", "Threads of the face engine", ge=1, le=64)
+    face_keys_dir: Path | None = setting(
+        None,
+        "每位人员的底库密钥所在目录，不得与数据库备份放在一起；不填则为数据目录中的 face-keys",
+        "Folder of each enrolled person's key, never kept beside backups of the database; without it, face-keys in the "
+        "data folder",
+    )
+    face_memory_lock: Literal["required", "best_effort"] = setting(
+        "best_effort",
+        "底库特征能否被换出到磁盘：required 时内存无法锁定则不打开底库",
+        "Whether templates may be swapped to disk: with required a gallery does not open where memory cannot be locked",
+    )
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -270,6 +306,15 @@ class Settings(BaseSettings):
     def master_key(self) -> bytes:
         """The master key; embedded mode makes one on first use, production never does."""
         return read_master_key(self.master_key_path(), create=self.mode == "embedded")
+
+    @property
+    def models_dir(self) -> Path:
+        """Where the files of face models lie."""
+        return self.models or self.data_dir / "models"
+
+    def face_keys_path(self) -> Path:
+        """Where the keys of enrolled people lie."""
+        return self.face_keys_dir or self.data_dir / "face-keys"
 
     def desk(self) -> DeskSettings:
         """What the booking desk is set up with; SQLite has one writer, so one lane."""
