@@ -9,6 +9,7 @@ from alembic import command
 import shouhao.booking.antenatal_tables
 import shouhao.booking.draw_tables
 import shouhao.booking.tables
+import shouhao.faces.tables
 import shouhao.gate.tables
 import shouhao.patients.tables
 import shouhao.staff.tables

@@ -5,9 +5,9 @@ Nothing happens at import; `assemble` opens the database and reads the keys, and
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -20,6 +20,11 @@ from shouhao.booking.payment import PaymentGateway
 from shouhao.booking.store.antenatal import INVARIANTS as ANTENATAL_INVARIANTS
 from shouhao.booking.store.invariants import INVARIANTS as BOOKING_INVARIANTS
 from shouhao.booking.store.inventory import INVARIANTS as INVENTORY_INVARIANTS
+from shouhao.faces.enrolment import Enroller, GallerySetup
+from shouhao.faces.keys import KeyFolder
+from shouhao.faces.model import Purpose
+from shouhao.faces.packs import Pack
+from shouhao.faces.store import INVARIANTS as FACE_INVARIANTS
 from shouhao.flows.antenatal_months import antenatal_due
 from shouhao.flows.contribute import fetch_beacons
 from shouhao.flows.desk import BookingDesk
@@ -43,11 +48,15 @@ from shouhao.store.engine import Database, open_database
 from shouhao.store.invariants import Invariant
 from shouhao.store.vault import Vault
 
+if TYPE_CHECKING:
+    from shouhao.faces.pipeline import FaceEngine
+
 INVARIANTS: tuple[Invariant, ...] = (
     *BOOKING_INVARIANTS,
     *INVENTORY_INVARIANTS,
     *PATIENT_INVARIANTS,
     *ANTENATAL_INVARIANTS,
+    *FACE_INVARIANTS,
 )
 
 _VERIFY_AT_ONCE = 20
@@ -207,6 +216,27 @@ def randomness_beacon(settings: Settings, clock: Clock) -> RandomnessBeacon | No
         ),
         clock=clock,
     )
+
+
+def face_engine(settings: Settings, pack: Pack) -> "FaceEngine":
+    """The engine of a pack.
+
+    Raises:
+        ModelMissing, ModelRefused: one of its files is not there, or not what the pack names.
+    """
+    from shouhao.faces.pipeline import open_engine  # noqa: PLC0415 - the runtimes take a second to import
+
+    return open_engine(pack, models_dir=settings.models_dir, device=settings.face_device, threads=settings.face_threads)
+
+
+def gallery_setup(system: System, purpose: Purpose, engines: Mapping[str, Enroller]) -> GallerySetup:
+    """What a gallery works with.
+
+    Args:
+        engines: by pack id; reading what is stored needs none.
+    """
+    keys = KeyFolder(system.settings.face_keys_path(), system.vault, purpose)
+    return GallerySetup(db=system.db, keys=keys, engines=engines)
 
 
 def code_sender(settings: Settings) -> CodeSender:

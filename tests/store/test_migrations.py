@@ -8,12 +8,13 @@ from sqlalchemy import CheckConstraint, inspect, text
 from shouhao import wiring
 from shouhao.booking.draw_tables import draws
 from shouhao.booking.tables import bookings
+from shouhao.faces.tables import TABLES
 from shouhao.staff.tables import operators
 from shouhao.store.engine import open_database
 from shouhao.store.migrate import is_current, upgrade
 from shouhao.store.schema import metadata
 
-ROOMS = (wiring, bookings, draws, operators)  # importing them hangs their tables on the metadata
+ROOMS = (wiring, bookings, draws, TABLES, operators)  # importing them hangs their tables on the metadata
 
 
 def objects(url):

@@ -69,6 +69,11 @@ EventKind = Literal[
     "antenatal_referred",
     "antenatal_offer_changed",
     "antenatal_month",
+    # The galleries of faces:
+    "face_enrolled",
+    "face_erased",
+    "face_threshold_set",
+    "face_pack_changed",
 ]
 EVENT_KINDS: tuple[str, ...] = get_args(EventKind)
 
