@@ -18,7 +18,9 @@ from typing import Any
 
 import pytest
 import trustme
+from typer.testing import CliRunner
 
+from shouhao.cli.main import app
 from shouhao.settings import PREFIX
 
 SOON_S = 60
@@ -298,3 +300,17 @@ def test_an_unknown_pack_is_a_no_and_a_missing_word_is_wrong_usage(shouhao: Shel
         said = shouhao("pull", name)
         assert (said.status, "opencv-zoo" in said.err) == (NO, True)
     assert shouhao("pull").status == USAGE
+
+
+@pytest.mark.parametrize("pack", ["arcface-onnx", "dlib"])
+def test_a_pack_is_measured_step_by_step(pack, models_dir, faces_dir, tmp_path, monkeypatch):
+    monkeypatch.setenv("SHOUHAO_MODELS", str(models_dir))
+    shown = next(one for one in sorted((faces_dir / "lfw-dev").iterdir()) if len(list(one.iterdir())) > 2)
+    said = CliRunner().invoke(app, ["models", "bench", "--pack", pack, "--pictures", str(shown), "--json"])
+    assert said.exit_code == 0, said.output
+    told = json.loads(said.stdout)
+    assert told["pack"].startswith(f"{pack}@")
+    assert told["pictures"] >= 3
+    assert told["faces"] >= 1
+    assert min(told[f"{step}_per_s"] for step in ("detect_pictures", "embed_faces", "faces")) > 0
+    assert told["search_ms"] > 0

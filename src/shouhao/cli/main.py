@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from shouhao.cli import bench, database, demo, draw, events, face_gallery, faces, lab, models, run, staff
+from shouhao.cli import bench, database, demo, draw, events, face_gallery, faces, lab, models, models_bench, run, staff
 from shouhao.kernel.errors import Refused, Unavailable
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ faces.app.command("threshold")(face_gallery.threshold)
 faces.app.command("change-pack")(face_gallery.change_pack)
 app.add_typer(faces.app, name="faces")
 app.add_typer(lab.app, name="lab")
+models.app.command("bench")(models_bench.bench)
 app.add_typer(models.app, name="models")
 app.add_typer(staff.channels, name="channels")
 app.add_typer(staff.operators, name="staff")

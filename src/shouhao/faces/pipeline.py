@@ -48,7 +48,7 @@ class FaceEngine:
         Args:
             views: each face is embedded once for each, and the mean is its vector.
         """
-        self.pack, self.pack_id, self.dims = pack, pack.id, embedder.dims
+        self.pack, self.pack_id, self.dims, self.chip_px = pack, pack.id, embedder.dims, embedder.chip_px
         self._detector, self._embedder, self._liveness, self._views = detector, embedder, liveness, views
         self._lock = threading.Lock()
 
@@ -108,6 +108,11 @@ class FaceEngine:
         if not usable:
             raise poor_face(problems_of(max(faces, key=lambda face: face.quality.score).quality, CAPTURE))
         return probe_of(usable, purpose)
+
+    def embed_aligned(self, chips: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Unit vectors (n, dims) of faces that were aligned before, (n, chip_px, chip_px, 3), one view each."""
+        with self._lock:
+            return self._embedder.embed(chips)
 
     def live_score(self, picture: Pixels, face: Face) -> float:
         """0 to 1, how sure the pack's nets are that a face stood before the camera; see liveness.py.
