@@ -18,6 +18,7 @@ from shouhao.log import configure_log
 BENCHES = {
     "booking": "bench.booking",
     "draw": "bench.draw",
+    "faces": "bench.faces",
     "waitlist": "bench.waitlist",
 }  # name on the command line, module here
 
