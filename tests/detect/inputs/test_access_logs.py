@@ -203,6 +203,22 @@ def test_time_is_read_from_whatever_says_it_best(read, write, log_format, line):
     assert row["at_us"] == at(1.25 if "msec" in log_format or "usec" in log_format else 1)
 
 
+@pytest.mark.parametrize(
+    ("log_format", "good", "bad"),
+    [
+        ("$msec $remote_addr", "1795564800.000 x", "99999999999999999999999999 x"),
+        ("$msec $remote_addr", "1795564800.000 x", "0.000 x"),
+        ("%{msec}t %a", "1795564800000 x", "9223372036854775807 x"),
+        ("%{usec}t %a", "1795564800000000 x", "9223372036854775807 x"),
+        ("$time_iso8601 $remote_addr", "2026-11-25T08:00:00+08:00 x", "9999-12-31T23:59:59+00:00 x"),
+    ],
+)
+def test_a_time_that_cannot_be_is_no_time(read, write, log_format, good, bad):
+    rows = read(write("access.log", [good, bad]), log_format=log_format, now_us=at(1))
+    assert only(rows, "at_us", "ip") == [(at(), "x")]
+    assert [(p.rule, p.line) for p in read.problems] == [("not_the_form", 2)]
+
+
 def test_a_format_without_time_is_refused(read, write):
     with pytest.raises(InvalidInput) as refused:
         read(write("access.log", [combined()]), log_format='$remote_addr "$request"')
@@ -309,6 +325,7 @@ def test_a_file_that_no_line_of_fits_is_refused(read, write):
 def test_no_log_at_all_is_no_row(read, write):
     assert read() == []
     assert read(write("access.log", b"")) == []
+    assert read(write("access.log", b""), log_format="json") == []
 
 
 def test_many_ranges_and_threads_give_the_rows_of_one(connection, rows, write, monkeypatch):

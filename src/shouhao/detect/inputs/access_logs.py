@@ -147,6 +147,8 @@ def _seen(log_format: LogFormat, files: Sequence[InputFile]) -> LogFormat:
     """The format; where it names no keys of its JSON, with those that the files have."""
     if not log_format.json or log_format.keys:
         return log_format
+    if not any(len(file.text) for file in files):
+        return parse_log_format("combined")  # nothing will be read with it
     keys: set[tuple[str, ...]] = set()
     for file in files:
         lines = cut(file, 0, min(len(file.text), _BYTES_FOR_KEYS))

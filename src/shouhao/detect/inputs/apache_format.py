@@ -116,4 +116,6 @@ def _time(pattern: str | None) -> tuple[str | Variable, ...]:
         return (Variable(_SINCE_1970[pattern]),)
     if pattern in ("msec_frac", "usec_frac"):
         return (Variable(f"time_{pattern}"),)
-    return (Variable("time_custom", pattern.replace("%T", "%H:%M:%S").replace("%F", "%Y-%m-%d")),)
+    pattern = pattern.replace("%T", "%H:%M:%S").replace("%F", "%Y-%m-%d")
+    readable = re.fullmatch(r"(?:[^%]|%[aAbBdHIjmMpSfyYzs%])*", pattern) is not None
+    return (Variable("time_custom", pattern if readable else None),)

@@ -14,14 +14,22 @@ from shouhao.detect.inputs.files import LINE_LIMIT_BYTES, InputFile, open_files
 from shouhao.detect.inputs.log_times import AHEAD_US
 from shouhao.detect.inputs.mapping import Names, names_of
 from shouhao.detect.inputs.problems import KEPT, Problems
-from shouhao.detect.inputs.sql import EXCEL_SERIAL, drop_relation, has_zone, instant_us, literal, name
+from shouhao.detect.inputs.sql import (
+    EARLIEST_US,
+    EXCEL_SERIAL,
+    LATEST_US,
+    drop_relation,
+    has_zone,
+    instant_us,
+    literal,
+    name,
+)
 from shouhao.detect.model import Source
 from shouhao.kernel.events import EVENT_KINDS, Event
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_EARLIEST_US, _LATEST_US = 946_684_800_000_000, 4_102_444_800_000_000  #: 2000 and 2100
 _IDS = (
     *("account_id", "patient_id", "payer_id", "device_id", "session_token", "department_id", "doctor_id"),
     *("session_id", "slot_id", "staff_id", "event_id"),
@@ -143,7 +151,7 @@ def _typed() -> str:
 def _instant(column: str) -> str:
     text = name(column)
     return f"""CASE WHEN NOT regexp_full_match({text}, {literal(EXCEL_SERIAL)}) AND
-        ({instant_us(text)}) BETWEEN {_EARLIEST_US} AND {_LATEST_US} THEN {instant_us(text)} END"""
+        ({instant_us(text)}) BETWEEN {EARLIEST_US} AND {LATEST_US} THEN {instant_us(text)} END"""
 
 
 def _tell(connection: "DuckDBPyConnection", problems: Problems, names: Mapping[int, str], now_us: int | None) -> None:

@@ -214,7 +214,7 @@ class _Columns:
         exact = {
             "msec": seconds_us,
             "time_usec": lambda text: f"try_cast({text} AS BIGINT)",
-            "time_msec": lambda text: f"try_cast({text} AS BIGINT) * 1000",
+            "time_msec": lambda text: f"try(try_cast({text} AS BIGINT) * 1000)",
             "time_local": time_local_us,
             "time_iso8601": zoned_us,
         }

@@ -17,6 +17,7 @@ from shouhao.detect.inputs.files import InputFile
 from shouhao.detect.inputs.hit_reading import HitReading
 from shouhao.detect.inputs.lines import Bools, Int32s, Int64s, Lines, cut, ranges
 from shouhao.detect.inputs.problems import KEPT, Problems
+from shouhao.detect.inputs.sql import EARLIEST_US, LATEST_US
 from shouhao.kernel.clock import MINUTE_US, SECOND_US, iso
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def _date(cursor: "DuckDBPyConnection", lines: Lines, reading: HitReading) -> Da
         tried = lines if len(left) == len(lines) else lines.only(left)
         sql = f"CASE WHEN {how.form} THEN {how.at_us} END"
         found = _ask(cursor, tried.texts(), f"coalesce({sql}, {_NEVER_US})")
+        found[(found < EARLIEST_US) | (found > LATEST_US)] = _NEVER_US
         at_us[left], way[left] = found, number
         left = left[found == _NEVER_US]
     unfit = (lines.indexes[left], lines.starts[left])

@@ -108,6 +108,6 @@ def read_inputs(
         problems=problems,
         hits=hits,
         events=told,
-        skews=estimate_skews(connection, columns=hits.fills) if both else (),
+        skews=estimate_skews(connection, logs=[n for n, _ in log_files], columns=hits.fills) if both else (),
         files=tuple(opened),
     )

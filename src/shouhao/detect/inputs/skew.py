@@ -37,16 +37,19 @@ class Skew:
     by: str  #: the column that led a booking to its line
 
 
-def estimate_skews(connection: "DuckDBPyConnection", *, columns: Iterable[str]) -> tuple[Skew, ...]:
+def estimate_skews(
+    connection: "DuckDBPyConnection", *, logs: Iterable[int], columns: Iterable[str]
+) -> tuple[Skew, ...]:
     """The skew of each log that `hits` and `events` tell one of; nothing for a log that they do not.
 
     Args:
+        logs: numbers of the sources in `hits`.
         columns: of `hits`, those that carry anything.
     """
-    filled = set(columns)
+    filled, wanted = set(columns), set(logs)
     skews: dict[int, Skew] = {}
     for key in _KEYS:
-        if key not in filled:
+        if key not in filled or wanted <= set(skews):
             continue
         for source, near in _pairs(connection, key, posts_alone="method" in filled).items():
             skew = _skew(source, near, key)

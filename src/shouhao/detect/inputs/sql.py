@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+EARLIEST_US, LATEST_US = 946_684_800_000_000, 4_102_444_800_000_000  #: 2000 and 2100: no record lies outside
 EIGHT_HOURS_US = 8 * 3600 * 1_000_000  #: Asia/Shanghai has had no other offset since 1991
 
 _ZONE = r"\d:\d{2}.*(?:Z|[+-]\d{2}(?::?\d{2})?)$"
