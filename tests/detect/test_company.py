@@ -2,7 +2,7 @@
 
 from detect.test_scoring import reason
 from shouhao.detect.company import CompanyPolicy, company
-from shouhao.detect.model import Subject, Suspicion
+from shouhao.detect.model import Says, Speaks, Subject, Suspicion
 from shouhao.detect.rings import Edge, Rings
 from shouhao.detect.scoring import findings
 
@@ -35,8 +35,18 @@ def levels(said):
     return {one.subject: one.level for one in found}
 
 
-def test_a_ring_that_does_nothing_is_nobodys_business():
-    assert not said_of(ring_of(12), [])
+def test_a_group_that_does_nothing_is_nobodys_business_and_a_large_one_a_lead():
+    assert not said_of(ring_of(7), [])
+    (shared,) = said_of(ring_of(12), [])
+    assert shared.code == "rings.shared"
+    assert set(levels([shared]).values()) == {"lead"}
+
+
+def test_a_care_home_is_no_lead_for_what_it_shares():
+    ring = ring_of(12)
+    says = Says(zh="像养老机构", en="like a care home")
+    home = Speaks(subject=Subject(kind="ring", id=ring.id), code="speaks_for.care_home", says=says, weight=-4.0)
+    assert not levels([*said_of(ring, []), home])
 
 
 def test_a_ring_most_of_whose_members_hand_slots_over_is_found_strong():
@@ -75,8 +85,8 @@ def test_ones_own_deeds_do_not_come_back_through_company():
     assert not [one for one in told if one.subject == account("g0")]
 
 
-def test_sharing_more_than_a_family_does_is_said_only_of_those_who_act():
-    assert not [one for one in said_of(ring_of(12), []) if one.code == "rings.shared"]
+def test_sharing_more_than_a_family_does_is_said_of_those_who_act():
+    assert not [one for one in said_of(ring_of(7), []) if one.code == "rings.shared"]
     (shared,) = [one for one in said_of(ring_of(12), deeds(6)) if one.code == "rings.shared"]
     assert shared.weight <= CompanyPolicy().shared_most
     assert {wanted.where.get("payer_id") for wanted in shared.wanted} >= {"g-payer"}

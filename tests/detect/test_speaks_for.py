@@ -88,6 +88,13 @@ def test_a_ring_that_books_for_people_who_come_may_be_a_home():
     assert [one.code for one in detector.judge_rings(counted, ring)] == ["speaks_for.care_home"]
 
 
+def test_many_accounts_that_book_for_strangers_are_no_agency():
+    rows = all_of(booked_and_come(f"seat{n}", [f"buyer{n}-{k}" for k in range(4)], known=False) for n in range(4))
+    detector, over = SpeaksFor(), tables(events=rows.events)
+    counted = {name: table.to_pyarrow() for name, table in detector.count(over).items()}
+    assert not list(detector.judge_rings(counted, {Subject(kind="account", id=f"seat{n}"): "ring-1" for n in range(4)}))
+
+
 def test_a_wifi_that_hundreds_share_and_one_that_a_script_has_to_itself():
     week = honest_week()
     assert "speaks_for.shared_network" in codes_of(week, "ip", HOSPITAL_WIFI)

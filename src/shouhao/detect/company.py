@@ -1,9 +1,9 @@
 """Company: what a ring's members do, said of the ring, and of each member what the others do.
 
-Belonging together is no guilt: what counts is how many of a ring are suspected of the same kind of thing, against how
-many are among everybody else. Of a member only what the others do is said, so that nobody's own reasons come back to
-them from their company; and since company and sharing alone never suffice for the level strong, nobody is found strong
-who has done nothing.
+Belonging together is no guilt, and at most a lead: what counts is how many of a ring are suspected of the same kind of
+thing, against how many are among everybody else. Of a member only what the others do is said, so that nobody's own
+reasons come back to them from their company; and since company and sharing alone never suffice for the level strong,
+nobody is found strong who has done nothing.
 """
 
 from collections import defaultdict
@@ -45,6 +45,7 @@ class CompanyPolicy:
     """What company may say."""
 
     family: int = 4  #: accounts that share much: two parents and two of theirs
+    shared_alone_from: int = 8  #: twice a family, over several things: worth a look even if nobody has been seen acting
     shared_first: float = 1.0  #: one account more than any family
     shared_per_doubling: float = 1.0
     shared_per_kind: float = 0.5  #: for each further kind of thing that is shared
@@ -79,7 +80,7 @@ def company(
         yield from _acts(ring, mine, named, counts, everybody, policy)
         structure = _structure(ring, policy)
         acting = any(mine)
-        if structure > 0 and acting:
+        if structure > 0 and (acting or len(ring.members) >= policy.shared_alone_from):
             yield _shared(ring, named, structure, policy)
         for member in ring.members:
             others = sum(bool(deeds.get(other)) for other in ring.members if other != member)
@@ -98,9 +99,13 @@ def _deeds(said: Iterable[Suspicion | Speaks], policy: CompanyPolicy) -> dict[Su
 
 
 def _named(ring: Ring, mine: Sequence[Mapping[str, Suspicion]], policy: CompanyPolicy) -> tuple[Subject, ...]:
-    """Who is named as a member: all where most act; otherwise those who act, for a scalper has a family as well."""
+    """Who is named as a member: everybody where most act, and where so few do that it is a lead for sharing alone.
+
+    In between only those who act: scalpers have families.
+    """
     acting = tuple(member for member, of in zip(ring.members, mine, strict=True) if of)
-    return ring.members if len(acting) >= policy.all_named_share * len(ring.members) else acting
+    most = len(acting) >= policy.all_named_share * len(ring.members)
+    return ring.members if most or len(acting) < policy.least_suspected else acting
 
 
 def _rate(suspected: int, people: int, policy: CompanyPolicy) -> float:

@@ -6,20 +6,33 @@ rows behind each claim are found. What comes out depends on the tables and the d
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import ibis
+import pyarrow as pa
 
 from shouhao.detect import evidence
 from shouhao.detect.company import company
 from shouhao.detect.counting import per_minute
-from shouhao.detect.model import Detector, Source, Speaks, Suspicion, Tables
-from shouhao.detect.rings import Ring, Rings, edges_in, edges_of, hand_over_edges, patients_of, with_patients
+from shouhao.detect.model import Detector, Source, Speaks, Subject, Suspicion, Tables
+from shouhao.detect.rings import Ring, Rings, belongs, edges_in, edges_of, hand_over_edges, patients_of, with_patients
 from shouhao.detect.rules import DETECTORS
 from shouhao.detect.scoring import Finding, ScoringPolicy, findings
+from shouhao.detect.speaks_for import SpeaksFor
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+
+@runtime_checkable
+class JudgesRings(Protocol):
+    """A detector that has something to say of whole rings as well, whose members may do little each."""
+
+    def judge_rings(
+        self, counted: Mapping[str, pa.Table], ring_of: Mapping[Subject, str]
+    ) -> Iterable[Suspicion | Speaks]:
+        """What its counts mean for rings: their ids by member."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,15 +69,26 @@ def analyze(
     """Everything that the detectors say of these tables, scored and led back to its rows."""
     said: list[Suspicion | Speaks] = []
     abstained = {}
+    kept: list[tuple[JudgesRings, Mapping[str, pa.Table]]] = []
     for kind in detectors:
         missing = tuple(sorted(kind.needs - tables.has))
         if missing:
             abstained[kind.code] = missing
-        else:
-            said += _said(kind(), tables)
+            continue
+        detector = kind()
+        counted = _counted(detector, tables)
+        said += detector.judge(counted)
+        if isinstance(detector, JudgesRings):
+            kept.append((detector, counted))
     found_rings = _rings(tables, said)
+    ring_of = belongs(found_rings)
+    for judge, of in kept:
+        said += judge.judge_rings(of, ring_of)
     said += company(found_rings, said, everybody=_everybody(tables))
-    versions = {kind.code: kind.version for kind in detectors}
+    speaks = SpeaksFor(about={one.subject for one in said})
+    spoken = _counted(speaks, tables)
+    said += [*speaks.judge(spoken), *speaks.judge_rings(spoken, ring_of)]
+    versions = {kind.code: kind.version for kind in detectors} | {speaks.code: speaks.version}
     found = findings(
         said,
         detector_versions=versions,
@@ -80,9 +104,8 @@ def analyze(
     )
 
 
-def _said(detector: Detector, tables: Tables) -> list[Suspicion | Speaks]:
-    counted = {name: table.to_pyarrow() for name, table in detector.count(tables).items()}
-    return list(detector.judge(counted))
+def _counted(detector: Detector, tables: Tables) -> dict[str, pa.Table]:
+    return {name: table.to_pyarrow() for name, table in detector.count(tables).items()}
 
 
 def _rings(tables: Tables, said: Iterable[Suspicion | Speaks]) -> tuple[Ring, ...]:

@@ -87,14 +87,18 @@ class SpeaksFor:
     def judge_rings(
         self, counted: Mapping[str, pa.Table], ring_of: Mapping[Subject, str]
     ) -> Iterable[Suspicion | Speaks]:
-        """Whether the people for whom a ring books come: then it may be a care home, or a large family."""
+        """Whether the people for whom a ring books are known and come: then it may be a care home, or a large family.
+
+        An agency acts through an account of its own; many accounts that book for strangers are none.
+        """
         of: dict[str, list[Row]] = defaultdict(list)
         for row in counted["accounts"].to_pylist() if "accounts" in counted else ():
             ring = ring_of.get(Subject(kind="account", id=row["account_id"]))
             if ring is not None:
                 of[ring].append(row)
         for ring, rows in sorted(of.items()):
-            yield from _one_household(Subject(kind="ring", id=ring), rows, self._policy)
+            said = _one_household(Subject(kind="ring", id=ring), rows, self._policy)
+            yield from (one for one in said if one.code != "speaks_for.escort_agency")
 
 
 class _Everybody:

@@ -54,8 +54,8 @@ class Policy:
     most: float = 5.0  #: sharing is seen, its reason is not
     least_weight: float = 3.0
     least_accounts: int = 100  #: in the data, to know what is common
-    #: Of all accounts: what one in fifty uses is public, as an insurer that pays for its members or a terminal; a gang so
-    #: large beside the whole hospital is found by what it does.
+    #: Of all accounts: what one in fifty uses is public, as an insurer that pays for its members or a terminal; a gang
+    #: so large beside the whole hospital is found by what it does.
     public_share: float = 0.02
     public_from: int = 30  #: accounts; in a small export a gang may well be one in fifty
     agents_per_account: float = 0.5  #: a phone has few browsers; as many as accounts means that ids collide
