@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bench.faces_search import search_figures
 from bench.harness import Figure
+from shouhao.faces.align import ARCFACE_TEMPLATE_PX
 from shouhao.faces.images import read_picture
 from shouhao.faces.packs import load_pack
 from shouhao.faces.pipeline import open_engine
@@ -88,14 +89,11 @@ def _plain(models: Path) -> Callable[[NDArray[np.uint8]], object]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS
     net = onnxruntime.InferenceSession(models / "mobilefacenet.onnx", options)
-    template = np.array(
-        [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float32
-    )
 
     def one(picture: NDArray[np.uint8]) -> object:
         _, faces = found.detect(picture)
         best = max(faces, key=lambda face: face[14])
-        turn, _ = cv2.estimateAffinePartial2D(best[4:14].reshape(5, 2), template, method=cv2.LMEDS)
+        turn, _ = cv2.estimateAffinePartial2D(best[4:14].reshape(5, 2), ARCFACE_TEMPLATE_PX, method=cv2.LMEDS)
         chip = cv2.warpAffine(picture, turn, (112, 112))
         return net.run(None, {"data": chip[None, :, :, ::-1].transpose(0, 3, 1, 2).astype(np.float32)})
 

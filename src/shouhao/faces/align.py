@@ -17,6 +17,11 @@ from shouhao.faces.model import Pixels
 Points = NDArray[np.float64]  #: (..., 2) x, y in px
 Transforms = NDArray[np.float64]  #: (..., 2, 3), from pixels of the picture to pixels of the chip
 
+#: Where the landmarks stand in a face aligned to 112 x 112, as nets of the ArcFace kind were trained with it.
+ARCFACE_PX = 112
+ARCFACE_TEMPLATE_PX: Points = np.array(
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
+)
 #: Landmarks after a mirror: the subject's right eye is taken for the left one.
 MIRRORED_ORDER = [1, 0, 2, 4, 3]
 

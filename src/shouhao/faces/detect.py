@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shouhao.faces.align import MIRRORED_ORDER, Levels, cut, inverse, moved, similarity
+from shouhao.faces.align import ARCFACE_PX, ARCFACE_TEMPLATE_PX, MIRRORED_ORDER, Levels, cut, inverse, moved, similarity
 from shouhao.faces.model import Detection, ModelRefused, Pixels
 from shouhao.faces.runtime import Net, Outputs, Pictures
 
@@ -27,10 +27,7 @@ _MOST_ANCHORS = 5_000
 _LOOK_PX = 128
 #: What the ArcFace template, made for 112 pixels, is brought to: eyes 25 pixels apart.
 _FACE_PX = 80
-_TEMPLATE_PX: NDArray[np.float64] = np.array(
-    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
-)
-_LOOK_TEMPLATE_PX: NDArray[np.float64] = (_TEMPLATE_PX - 56) * (_FACE_PX / 112) + _LOOK_PX / 2
+_LOOK_TEMPLATE_PX = (ARCFACE_TEMPLATE_PX - ARCFACE_PX / 2) * (_FACE_PX / ARCFACE_PX) + _LOOK_PX / 2
 _LOOKS_AT_ONCE = 4  #: faces in one batch, each twice
 _SEEN_AGAIN = 0.5  #: score from which a second look is believed
 _NEAR_MIDDLE = 0.3  #: of `_FACE_PX`: what lies farther off is a neighbour

@@ -14,14 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shouhao.faces.align import Levels, Transforms, cut, inverse, moved, similarity
+from shouhao.faces.align import ARCFACE_PX, ARCFACE_TEMPLATE_PX, Levels, Transforms, cut, inverse, moved, similarity
 from shouhao.faces.model import Detection, Quality
 
-#: The face that is measured: the ArcFace template, eyes 35 pixels apart, whatever the pack uses.
-_CHIP_PX = 112
-_TEMPLATE_PX: NDArray[np.float32] = np.array(
-    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float32
-)
 #: A mean head at its five landmarks: x to the right, y down, z away from the camera, the eyes 1 apart. In the plane it
 #: is the mean of 900 frontal faces as YuNet sees them; the nose stands out by 0.48 (30 of 63 mm), the mouth by 0.08.
 _HEAD: NDArray[np.float64] = np.array(
@@ -98,11 +93,14 @@ def pose_of(landmarks_px: NDArray[np.floating]) -> Pose:
 
 
 def assess(levels: Levels, detection: Detection) -> list[Quality]:
-    """The quality of each face of one picture, with what keeps it from being enrolled."""
-    transforms = similarity(detection.landmarks_px, _TEMPLATE_PX)
+    """The quality of each face of one picture, with what keeps it from being enrolled.
+
+    Measured on the ArcFace template, eyes 35 pixels apart, whatever the pack uses.
+    """
+    transforms = similarity(detection.landmarks_px, ARCFACE_TEMPLATE_PX)
     sizeless = np.hypot(*(detection.landmarks_px[:, 1] - detection.landmarks_px[:, 0]).T) < 1
     transforms[sizeless] = [[1, 0, 0], [0, 1, 0]]
-    sharpness = [_sharpness(chip) for chip in cut(levels, transforms, _CHIP_PX)]
+    sharpness = [_sharpness(chip) for chip in cut(levels, transforms, ARCFACE_PX)]
     return [
         _quality(landmarks_px, sharp, inside, score)
         for landmarks_px, sharp, inside, score in zip(
