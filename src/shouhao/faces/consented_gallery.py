@@ -16,12 +16,11 @@ from shouhao.faces.enrolment import (
     enrol,
     erase,
     finish_erasures,
-    template_context,
+    open_template,
 )
 from shouhao.faces.locked import LockedMemory
 from shouhao.faces.model import PackMixed, Probe, Purpose, PurposeMixed
-from shouhao.kernel.errors import NotFound, Tampered
-from shouhao.store.vault import opened_size
+from shouhao.kernel.errors import NotFound
 
 PURPOSE: Purpose = "consented"
 _FLOAT_BYTES = 4
@@ -109,9 +108,6 @@ class ConsentedGallery:
         with LockedMemory(len(templates) * dims * _FLOAT_BYTES, required=self._lock_required) as memory:
             opened = memory.array((len(templates), dims), np.float32)
             for row, template in zip(opened, templates, strict=True):
-                if opened_size(template.sealed) != row.nbytes:
-                    raise Tampered("a template has another size than its pack's")
-                place = memoryview(row).cast("B")
-                sealer.open_into(template.sealed, place, context=template_context(template.photo_id, probe.pack))
+                open_template(sealer, template, row, pack=probe.pack)
             similarity = float(np.einsum("nd,d->n", opened, probe.embedding, dtype=np.float64).max())
         return Comparison(same=similarity >= threshold, similarity_cos=similarity, threshold_cos=threshold)

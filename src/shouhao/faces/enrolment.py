@@ -8,18 +8,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from shouhao.faces import store
 from shouhao.faces.images import read_picture
 from shouhao.faces.keys import KeyFolder
 from shouhao.faces.model import QUALITY_WORDS, Embedding, Face, NoFace, Pixels, PoorFace, Purpose, SeveralFaces
-from shouhao.kernel.errors import InvalidInput, NotFound, Refused, Unavailable
+from shouhao.kernel.errors import InvalidInput, NotFound, Refused, Tampered, Unavailable
 from shouhao.kernel.events import Event, EventKind
 from shouhao.kernel.ids import new_id
 from shouhao.store import event_log
 from shouhao.store.engine import Database
-from shouhao.store.vault import Sealer
+from shouhao.store.vault import Sealer, opened_size
 
 
 class Enroller(Protocol):
@@ -191,7 +193,7 @@ def enrol(
         _stand_on(connection, purpose, subject_id=subject_id, list_id=list_id, ground_id=ground_id, now_us=now_us)
         # Sealed while the subject's row is locked: an erasure begins before this or finds all of it.
         sealer = setup.keys.make(subject_id)
-        sealed = sealer.seal(photo, context=photo_context(photo_id))
+        sealed = sealer.seal(photo, context=_photo_context(photo_id))
         store.add_photo(
             connection,
             purpose,
@@ -251,7 +253,7 @@ def photo_of(setup: GallerySetup, photo: store.StoredPhoto) -> bytes:
     sealer = setup.keys.find(photo.subject_id)
     if sealer is None:
         raise NotFound("photo", "photo_id")
-    return sealer.open(photo.sealed, context=photo_context(photo.id))
+    return sealer.open(photo.sealed, context=_photo_context(photo.id))
 
 
 def embedding_of(engine: Enroller, picture: Pixels) -> Embedding | None:
@@ -277,7 +279,18 @@ def seal_template(sealer: Sealer, embedding: Embedding | None, *, photo_id: str,
     """A template as it is kept; None where there is none."""
     if embedding is None:
         return None
-    return sealer.seal(embedding.astype("<f4").tobytes(), context=template_context(photo_id, pack))
+    return sealer.seal(embedding.astype("<f4").tobytes(), context=_template_context(photo_id, pack))
+
+
+def open_template(sealer: Sealer, template: store.StoredTemplate, row: NDArray[np.float32], *, pack: str) -> None:
+    """Open a template into a row of the caller's memory, so that no copy is left elsewhere.
+
+    Raises:
+        Tampered: it was changed, or belongs to another photograph, person or pack.
+    """
+    if opened_size(template.sealed) != row.nbytes:
+        raise Tampered("a template has another size than its pack's")
+    sealer.open_into(template.sealed, row.data.cast("B"), context=_template_context(template.photo_id, pack))
 
 
 def tell(
@@ -294,12 +307,12 @@ def tell(
     event_log.append(connection, [event])
 
 
-def photo_context(photo_id: str) -> bytes:
+def _photo_context(photo_id: str) -> bytes:
     """What a sealed photograph is bound to."""
     return f"photo\0{photo_id}".encode()
 
 
-def template_context(photo_id: str, pack: str) -> bytes:
+def _template_context(photo_id: str, pack: str) -> bytes:
     """What a sealed template is bound to."""
     return f"template\0{photo_id}\0{pack}".encode()
 

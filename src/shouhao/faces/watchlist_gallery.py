@@ -23,14 +23,14 @@ from shouhao.faces.enrolment import (
     enrol,
     erase,
     finish_erasures,
-    template_context,
+    open_template,
 )
 from shouhao.faces.locked import LockedMemory
 from shouhao.faces.model import Hit, PackMixed, Probe, Purpose, PurposeMixed
 from shouhao.faces.scan import Matches
 from shouhao.faces.search import ExactIndex
-from shouhao.kernel.errors import Tampered, Unavailable
-from shouhao.store.vault import Sealer, opened_size
+from shouhao.kernel.errors import Unavailable
+from shouhao.store.vault import Sealer
 
 PURPOSE: Purpose = "watchlist"
 
@@ -329,10 +329,6 @@ def _open_each(
         if sealer is None:
             _log.warning("template_without_key", photo_id=one.photo_id)
             continue
-        row = rows[at]
-        if opened_size(one.sealed) != row.nbytes:
-            raise Tampered("a template has another size than its pack's")
-        place = memoryview(row).cast("B")
-        sealer.open_into(one.sealed, place, context=template_context(one.photo_id, pack))
+        open_template(sealer, one, rows[at], pack=pack)
         at += 1
         yield one
