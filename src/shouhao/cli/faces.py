@@ -12,17 +12,15 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
+from shouhao.cli.face_pack import engine_for
 from shouhao.cli.opening import read_settings
 from shouhao.faces.budget import Budget
 from shouhao.faces.calibrate import Calibration, calibrate, see_enough_people
 from shouhao.faces.calibration_report import DataSet, Unusable, report_of, write_calibration
 from shouhao.faces.calibration_words import WHY_NOT
-from shouhao.faces.choose import choose_pack, told, usable_pack
 from shouhao.faces.packs import Pack
 from shouhao.faces.photographs import FindsFaces, Photograph, look_at, people_in
 from shouhao.kernel.errors import InvalidInput
-from shouhao.settings import Settings
-from shouhao.wiring import face_engine
 
 app = typer.Typer(
     help="人脸：阈值校准与批量提取。 Faces: calibrate thresholds, embed in a batch.", no_args_is_help=True
@@ -68,7 +66,7 @@ def calibrate_folder(
         raise typer.BadParameter(f"{error.says('zh')} {error.says('en')}") from None
     people = people_in(folder)
     see_enough_people(np.array([n for n, (_, theirs) in enumerate(people) for _ in theirs], dtype=np.int64))
-    engine, chosen = _engine(read_settings(context.obj), pack)
+    engine, chosen = engine_for(read_settings(context.obj), pack)
     data, found = _measured(folder, people, engine, chosen, budget, seed)
     made_at = datetime.now(UTC).astimezone().isoformat()
     report = report_of(found, pack=chosen, data=data, made_at=made_at, names=not without_names)
@@ -102,7 +100,7 @@ def embed(
     the large one nearest the middle is taken.
     """
     named = _named(paths)
-    engine, chosen = _engine(read_settings(context.obj), pack)
+    engine, chosen = engine_for(read_settings(context.obj), pack)
     looked = list(_shown(look_at((path for _, path in named), engine), len(named)))
     absent = [name for name, path in named if not _exists(path)]
     for (name, _), one in zip(named, looked, strict=True):
@@ -146,16 +144,6 @@ def _measured(
 
 def _below(folder: Path, one: Photograph) -> str:
     return one.path.relative_to(folder).as_posix()
-
-
-def _engine(settings: Settings, asked: str | None) -> tuple[FindsFaces, Pack]:
-    """The engine of the pack that is asked for, or of the first that is usable, which is then said."""
-    choice = choose_pack(
-        asked, setting=settings.face_pack, usable=lambda name: usable_pack(name, models_dir=settings.models_dir)
-    )
-    for line in told(choice) or ():
-        typer.echo(line, err=True)
-    return face_engine(settings, choice.pack), choice.pack
 
 
 def _shown(looked: Iterator[Photograph], count: int) -> Iterable[Photograph]:

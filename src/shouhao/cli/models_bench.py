@@ -4,19 +4,20 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import numpy as np
 import typer
 
+from shouhao.cli.face_pack import engine_for
 from shouhao.cli.opening import read_settings
-from shouhao.faces.choose import choose_pack, told, usable_pack
 from shouhao.faces.images import read_picture
 from shouhao.faces.model import PictureRefused, Pixels
-from shouhao.faces.pipeline import FaceEngine
 from shouhao.faces.search import ExactIndex
-from shouhao.wiring import face_engine
+
+if TYPE_CHECKING:
+    from shouhao.faces.pipeline import FaceEngine
 
 _SIDE_PX = 640
 _PICTURES = 16
@@ -42,13 +43,8 @@ def bench(
 ) -> None:
     """测量模型包在本机的速度：检测、提取、检索、整条流程。 Measure a pack: detect, embed, search, the whole way."""
     settings = read_settings(context.obj)
-    choice = choose_pack(
-        pack, setting=settings.face_pack, usable=lambda name: usable_pack(name, models_dir=settings.models_dir)
-    )
-    for line in told(choice) or ():
-        typer.echo(line, err=True)
-    engine = face_engine(settings, choice.pack)
-    found = {"pack": choice.pack.id, "threads": settings.face_threads, **_steps(engine)}
+    engine, chosen = engine_for(settings, pack)
+    found = {"pack": chosen.id, "threads": settings.face_threads, **_steps(engine)}
     if pictures is not None:
         found |= _whole_way(engine, pictures)
     if as_json:
@@ -68,7 +64,7 @@ _WORDS = {
 }
 
 
-def _steps(engine: FaceEngine) -> dict[str, Any]:
+def _steps(engine: "FaceEngine") -> dict[str, Any]:
     """Each step alone. Noise has no face in it, so that detecting is all there is to do."""
     chance = np.random.default_rng(1)
     empty = [chance.integers(0, 256, (_SIDE_PX, _SIDE_PX, 3), np.uint8) for _ in range(_PICTURES)]
@@ -88,7 +84,7 @@ def _steps(engine: FaceEngine) -> dict[str, Any]:
     }
 
 
-def _whole_way(engine: FaceEngine, folder: Path) -> dict[str, Any]:
+def _whole_way(engine: "FaceEngine", folder: Path) -> dict[str, Any]:
     shown: list[Pixels] = []
     for path in sorted(folder.rglob("*")):
         if path.is_file() and len(shown) < _PICTURES:
