@@ -20,10 +20,7 @@ from shouhao.booking.payment import PaymentGateway
 from shouhao.booking.store.antenatal import INVARIANTS as ANTENATAL_INVARIANTS
 from shouhao.booking.store.invariants import INVARIANTS as BOOKING_INVARIANTS
 from shouhao.booking.store.inventory import INVARIANTS as INVENTORY_INVARIANTS
-from shouhao.faces.enrolment import Enroller, GallerySetup
-from shouhao.faces.keys import KeyFolder
 from shouhao.faces.model import Purpose
-from shouhao.faces.packs import Pack
 from shouhao.faces.store import INVARIANTS as FACE_INVARIANTS
 from shouhao.flows.antenatal_months import antenatal_due
 from shouhao.flows.contribute import fetch_beacons
@@ -49,7 +46,11 @@ from shouhao.store.invariants import Invariant
 from shouhao.store.vault import Vault
 
 if TYPE_CHECKING:
+    from shouhao.faces.consented_gallery import ConsentedGallery
+    from shouhao.faces.enrolment import Enroller, GallerySetup
+    from shouhao.faces.packs import Pack
     from shouhao.faces.pipeline import FaceEngine
+    from shouhao.faces.watchlist_gallery import WatchlistGallery
 
 INVARIANTS: tuple[Invariant, ...] = (
     *BOOKING_INVARIANTS,
@@ -218,7 +219,7 @@ def randomness_beacon(settings: Settings, clock: Clock) -> RandomnessBeacon | No
     )
 
 
-def face_engine(settings: Settings, pack: Pack) -> "FaceEngine":
+def face_engine(settings: Settings, pack: "Pack") -> "FaceEngine":
     """The engine of a pack.
 
     Raises:
@@ -229,14 +230,40 @@ def face_engine(settings: Settings, pack: Pack) -> "FaceEngine":
     return open_engine(pack, models_dir=settings.models_dir, device=settings.face_device, threads=settings.face_threads)
 
 
-def gallery_setup(system: System, purpose: Purpose, engines: Mapping[str, Enroller]) -> GallerySetup:
+def gallery_setup(system: System, purpose: Purpose, engines: Mapping[str, "Enroller"]) -> "GallerySetup":
     """What a gallery works with.
 
     Args:
         engines: by pack id; reading what is stored needs none.
     """
+    # Reading pictures takes a library that the servers and the desk would wait for at each start.
+    from shouhao.faces.enrolment import GallerySetup  # noqa: PLC0415
+    from shouhao.faces.keys import KeyFolder  # noqa: PLC0415
+
     keys = KeyFolder(system.settings.face_keys_path(), system.vault, purpose)
     return GallerySetup(db=system.db, keys=keys, engines=engines)
+
+
+def watchlist_gallery(system: System, engines: Mapping[str, "Enroller"]) -> "WatchlistGallery":
+    """Everybody on the watchlist, opened into memory as the settings ask; whoever opened it closes it."""
+    from shouhao.faces.watchlist_gallery import WatchlistGallery  # noqa: PLC0415 - no other process searches faces
+
+    return WatchlistGallery(
+        gallery_setup(system, "watchlist", engines),
+        lock_required=_lock_required(system.settings),
+        now_us=system.clock.now_us(),
+    )
+
+
+def consented_gallery(system: System, engines: Mapping[str, "Enroller"]) -> "ConsentedGallery":
+    """The gallery of consenting patients."""
+    from shouhao.faces.consented_gallery import ConsentedGallery  # noqa: PLC0415 - as above
+
+    return ConsentedGallery(gallery_setup(system, "consented", engines), lock_required=_lock_required(system.settings))
+
+
+def _lock_required(settings: Settings) -> bool:
+    return settings.face_memory_lock == "required"
 
 
 def code_sender(settings: Settings) -> CodeSender:

@@ -13,10 +13,9 @@ from shouhao.faces.images import read_picture
 from shouhao.faces.model import PoorFace
 from shouhao.faces.packs import load_pack
 from shouhao.faces.pipeline import open_engine
-from shouhao.faces.watchlist_gallery import WatchlistGallery
 from shouhao.kernel.clock import SystemClock
 from shouhao.settings import Settings
-from shouhao.wiring import assemble, gallery_setup
+from shouhao.wiring import assemble, consented_gallery, gallery_setup, watchlist_gallery
 
 RUN = CliRunner()
 OLD, NEW = "arcface-onnx", "dlib"
@@ -47,7 +46,7 @@ def enrolled(settings, photographs):
     setup, now_us = gallery_setup(system, "watchlist", {pack.id: engine}), SystemClock().now_us()
     begin(setup, pack=pack.id, now_us=now_us)
     set_threshold(setup, list_id="own", pack=pack.id, similarity_cos=0.3, derived_from={"why": "a test"}, now_us=now_us)
-    with WatchlistGallery(setup, lock_required=False, now_us=now_us) as gallery:
+    with watchlist_gallery(system, {pack.id: engine}) as gallery:
         for name, (first, _) in photographs.items():
             gallery.enrol(
                 subject_id=name,
@@ -131,8 +130,7 @@ def test_a_gallery_moves_to_another_pack_and_finds_the_same_people(
     assert said.exit_code == 0, said.output
     system = assemble(settings)
     engine = open_engine(new, models_dir=settings.models_dir)
-    setup = gallery_setup(system, "watchlist", {new.id: engine})
-    with WatchlistGallery(setup, lock_required=False, now_us=SystemClock().now_us()) as gallery:
+    with watchlist_gallery(system, {new.id: engine}) as gallery:
         found = 0
         for name, (_, second) in photographs.items():
             with suppress(PoorFace):  # dlib sees frontal faces only
@@ -143,3 +141,15 @@ def test_a_gallery_moves_to_another_pack_and_finds_the_same_people(
     assert found >= 2
     system.close()
     assert RUN.invoke(app, ["db", "check"]).exit_code == 0
+
+
+@pytest.mark.parametrize(("chosen", "asked"), [("required", True), ("best_effort", False)])
+def test_galleries_lock_their_memory_as_the_setting_says(settings, chosen, asked, monkeypatch):
+    system = assemble(settings.model_copy(update={"face_memory_lock": chosen}))
+    heard = []
+    for kind in ("watchlist_gallery.WatchlistGallery", "consented_gallery.ConsentedGallery"):
+        monkeypatch.setattr(f"shouhao.faces.{kind}", lambda *_, lock_required, **__: heard.append(lock_required))
+    watchlist_gallery(system, {})
+    consented_gallery(system, {})
+    system.close()
+    assert heard == [asked, asked]
