@@ -2,15 +2,17 @@
 
 import asyncio
 import os
+import shlex
 import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from hospital import HOLD, add_department, add_people, add_session, ask, assert_sound, booking_of, code, rows
+from hospital import HOLD, Person, add_department, add_people, add_session, ask, assert_sound, booking_of, code, rows
 from shouhao.booking.desk import DeskSettings
 from shouhao.booking.desk_apart import DeskApart, Order
 from shouhao.booking.model import BookRequest, DeskFull
@@ -19,6 +21,7 @@ from shouhao.kernel.clock import SystemClock, day_of
 from shouhao.kernel.errors import Unavailable
 from shouhao.store.answers import Answer
 from shouhao.store.engine import Database
+from shouhao.web.shared_desk import SharedDesk
 
 COMMAND = (sys.executable, "-m", "shouhao.desk_process")
 
@@ -100,6 +103,28 @@ def test_a_killed_process_is_replaced_and_a_retry_hears_what_became_of_it(db: Da
     assert len({booking_of(a) for a in answers}) == 200
     assert len(rows(db, bookings)) == 200
     assert_sound(db)
+
+
+def test_two_apps_that_open_it_at_once_share_one_process(sqlite_db: Database, sqlite_url: str, tmp_path: Path) -> None:
+    session = a_session(sqlite_db, seats=2)
+    people = add_people(sqlite_db, 2)
+    started = tmp_path / "started"
+    order = Order(database_url=sqlite_url, hold_s=60, hold_cap_s=60, log_level="WARNING", log_format="json")
+    counting = ("sh", "-c", f"echo one >> {started}; exec {shlex.join(COMMAND)}")
+
+    async def go() -> list[Answer]:
+        desk = DeskApart(counting, order, DeskSettings())
+        shared = SharedDesk(desk)
+
+        async def app(person: Person) -> Answer:
+            async with shared.open():
+                return await put(desk, ask(person, session))
+
+        return await asyncio.gather(*map(app, people))
+
+    answers = asyncio.run(go())
+    assert started.read_text() == "one\n"
+    assert len({booking_of(answer) for answer in answers}) == 2
 
 
 def test_a_full_queue_refuses_at_once(sqlite_db: Database, sqlite_url: str) -> None:

@@ -15,19 +15,22 @@ class SharedDesk:
     def __init__(self, desk: BookDesk) -> None:
         self._desk = desk
         self._apps = 0
+        self._turn = asyncio.Lock()  # opening takes a while, and the second app must not open it again
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """Keep the desk open within the block. Closing decides what waits, while the loop hands the answers over."""
-        if self._apps == 0:
-            await self._open()
-        self._apps += 1
+        async with self._turn:
+            if self._apps == 0:
+                await self._open()
+            self._apps += 1
         try:
             yield
         finally:
-            self._apps -= 1
-            if self._apps == 0:
-                await self._close()
+            async with self._turn:
+                self._apps -= 1
+                if self._apps == 0:
+                    await self._close()
 
     async def _open(self) -> None:
         if isinstance(self._desk, DeskApart):
