@@ -25,6 +25,7 @@ from shouhao.gate.model import SignInSettings
 from shouhao.gate.sign_ins import SignInKey, new_sign_in
 from shouhao.kernel.clock import SystemClock
 from shouhao.kernel.randomness import SystemRandomness
+from shouhao.lab.running_server import reserved_port
 from shouhao.store.engine import open_database
 from shouhao.store.invariants import check
 from shouhao.store.migrate import upgrade
@@ -166,17 +167,19 @@ def serving(url: str, environment: dict[str, str]) -> Iterator[int]:
 @contextmanager
 def _process(command: Sequence[str], environment: dict[str, str]) -> Iterator[int]:
     """A server in a process of its own, on a free port that ends its command line."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [*command, str(port)], env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        _wait_for(port, process)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(timeout=60)
+    with reserved_port() as port:
+        process = subprocess.Popen(
+            [*command, str(port)],
+            env={**os.environ, **environment},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            _wait_for(port, process)
+            yield port
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:

@@ -18,6 +18,7 @@ import pytest
 from shouhao.kernel.clock import SystemClock
 from shouhao.protocols.schedule_csv import read_schedule_csv
 from shouhao.settings import PREFIX, Settings
+from web.served import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -188,8 +189,7 @@ def checkout(tmp_path):
 def served(checkout):
     """`shouhao up` as the README starts it, on free ports; what turns its shell blocks to them."""
     folder, environment = checkout
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-        ports = {"8080": str(one.getsockname()[1]), "8081": str(other.getsockname()[1])}
+    ports = {"8080": str(free_port()), "8081": str(free_port())}
     (block,) = walk(READMES[0], "server")
     command = block.splitlines()[-1].removesuffix(" | tee try.log").split()
     assert command[:2] == [".venv/bin/shouhao", "up"]

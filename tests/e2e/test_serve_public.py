@@ -3,7 +3,6 @@
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from shouhao.gate.model import SignInSettings
 from shouhao.gate.sign_ins import SignInKey, new_sign_in
 from shouhao.kernel.clock import SystemClock, day_of
 from shouhao.kernel.randomness import SystemRandomness
+from shouhao.lab.running_server import reserved_port
 from shouhao.store.engine import Database, open_database
 from shouhao.store.vault import Vault
 
@@ -67,19 +67,18 @@ def served(postgresql_url: str, tmp_path: Path) -> Iterator[Served]:
     with db.write() as connection:
         now_us = SystemClock().now_us()
         channel = create_channel(connection, "web", now_us=now_us, randomness=SystemRandomness())
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
     environment = {
         **os.environ,
         "SHOUHAO_DATABASE_URL": postgresql_url,
         "SHOUHAO_MASTER_KEY_FILE": str(key),
         "SHOUHAO_DATA_DIR": str(tmp_path),
     }
-    command = [sys.executable, "-m", "shouhao.cli.main", "serve", "public", "--port", str(port)]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
-    try:
+    with reserved_port() as port:
+        command = [sys.executable, "-m", "shouhao.cli.main", "serve", "public", "--port", str(port)]
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
         until(lambda: process.poll() is None and ready(client))
+    try:
         sign_ins = SignInKey(Vault(key.read_bytes()).derive("sign-in", 32))
         yield Served(process, client, db, session, people, sign_ins, f"web.{channel}")
     finally:

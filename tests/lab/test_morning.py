@@ -21,10 +21,11 @@ from shouhao.lab.crowd import Habits, plan_wishes, wanted_sessions
 from shouhao.lab.hospital import demonstration_hospital
 from shouhao.lab.morning import FolderInUse, MorningSettings, run_morning
 from shouhao.lab.report_words import REASONS
-from shouhao.lab.running_server import RunningServer, free_port
+from shouhao.lab.running_server import RunningServer
 from shouhao.store.engine import open_database
 from shouhao.store.invariants import check
 from shouhao.wiring import INVARIANTS
+from web.served import free_port
 
 NOW = to_us(datetime(2026, 11, 22, 1, 0, tzinfo=UTC))
 PATIENTS, GANG = 900, 8

@@ -1,10 +1,10 @@
 """A hospital that is served: real uvicorn on free ports, a real database, codes that land in an outbox."""
 
 import asyncio
-import socket
 import threading
+from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -29,6 +29,7 @@ from shouhao.gate.channels import create_channel
 from shouhao.gate.phone_codes import PhoneCodes
 from shouhao.kernel.clock import HOUR_US, ManualClock, start_of_day_us, to_us
 from shouhao.kernel.ids import new_id
+from shouhao.lab.running_server import reserved_port
 from shouhao.settings import Settings
 from shouhao.staff.model import ALONE, ROLES
 from shouhao.staff.store import create_operator
@@ -53,6 +54,10 @@ def resident_id(order: int = 1, born: date = date(1985, 6, 1)) -> str:
 def person(order: int = 1, name: str = "张三", **more: Any) -> dict[str, Any]:
     document = {"kind": "resident_id", "number": resident_id(order)}
     return {"name": name, "document": document, "phone": "13900139000", "relation": "other", **more}
+
+
+_RESERVED_MOST = 64
+_RESERVED: deque[ExitStack] = deque()
 
 
 @dataclass
@@ -158,8 +163,11 @@ def error_of(said: httpx.Response) -> dict[str, Any]:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A port that stays reserved while the next 64 are asked for: long enough for a server to listen on it."""
+    if len(_RESERVED) == _RESERVED_MOST:
+        _RESERVED.popleft().close()
+    _RESERVED.append(ExitStack())
+    return _RESERVED[-1].enter_context(reserved_port())
 
 
 def settings_for(db_url: str, folder: Path) -> Settings:
@@ -185,10 +193,12 @@ def served(db_url: str, folder: Path) -> Iterator[Hospital]:
         channel_keys={},
         operator_keys={},
     )
-    _furnish(hospital)
-    with _running(system):
-        yield hospital
-    system.close()
+    try:
+        _furnish(hospital)
+        with _running(system):
+            yield hospital
+    finally:
+        system.close()
 
 
 def _furnish(hospital: Hospital) -> None:
@@ -267,4 +277,5 @@ def _running(system: System) -> Iterator[None]:
         loop.call_soon_threadsafe(stop.set)
         thread.join(timeout=40)
         assert not thread.is_alive()
-        assert failed == []
+        for error in failed:
+            raise error

@@ -1,5 +1,6 @@
 """Offers over HTTP: accepted once, by their own account, declined through the desk; and the notices of a channel."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -167,7 +168,7 @@ def test_a_channel_is_told_once_of_the_offers_and_results_of_its_own_people(hosp
     assert notices(web, cursor, limit=limit) == ([], cursor)
     text = repr((told, of_app))
     assert "张" not in text
-    assert "138" not in text.replace(draw_id, "")
+    assert "13800" not in re.sub(r"[a-z]{2}_[0-9a-f]+", "", text)  # ids are of chance and may hold any digits
 
 
 def test_a_channel_that_lost_its_cursor_is_told_the_offers_that_stand(hospital: Hospital) -> None:

@@ -8,6 +8,7 @@ import dataclasses
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -27,7 +28,7 @@ from shouhao.lab.crowd import plan_wishes, wanted_sessions
 from shouhao.lab.hospital import demonstration_hospital
 from shouhao.lab.machine import machine_facts
 from shouhao.lab.regimes import REGIMES
-from shouhao.lab.running_server import RunningServer, free_port
+from shouhao.lab.running_server import RunningServer, reserved_port
 from shouhao.lab.rush import Door, Offer, Rush
 from shouhao.lab.seeding import Crowd
 from shouhao.lab.walk import Walk, WalkTargets
@@ -99,11 +100,12 @@ def run_morning(
     """
     started = time.monotonic()
     data = _fresh_data_folder(out)
-    ports = free_port(settings.host), free_port(settings.host)
-    chosen = _server_settings(data, settings, ports)
-    upgrade(chosen.open_url())
-    system = assemble(chosen)
-    try:
+    with ExitStack() as given_back:
+        ports = tuple(given_back.enter_context(reserved_port(settings.host)) for _ in range(2))
+        chosen = _server_settings(data, settings, ports)
+        upgrade(chosen.open_url())
+        system = assemble(chosen)
+        given_back.callback(system.close)
         seeded = _seed(system, settings, tell)
         given = {
             "data_dir": str(data),
@@ -125,8 +127,6 @@ def run_morning(
             report["took_s"] = round(time.monotonic() - started, 1)
             then(report, server)
             return report
-    finally:
-        system.close()
 
 
 def _fresh_data_folder(out: Path) -> Path:
@@ -140,7 +140,7 @@ def _fresh_data_folder(out: Path) -> Path:
     return data
 
 
-def _server_settings(data: Path, settings: MorningSettings, ports: tuple[int, int]) -> Settings:
+def _server_settings(data: Path, settings: MorningSettings, ports: Sequence[int]) -> Settings:
     """The same settings as the server's; given here, so that none of the environment's are taken."""
     return Settings(
         mode="embedded",

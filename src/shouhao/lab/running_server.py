@@ -8,7 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from types import TracebackType
@@ -161,9 +162,14 @@ class RunningServer:
         return "\n".join(lines[-_TAIL_LINES:])
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port on which nobody listens at this moment."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+@contextmanager
+def reserved_port(host: str = "127.0.0.1") -> Iterator[int]:
+    """A port that the system gives to nobody else within the block; whoever is told its number may listen on it.
+
+    A port that was only looked up may be taken by anybody's outgoing connection before the server listens. One that is
+    bound but not listened on is not, and a server that asks for the address again (SO_REUSEADDR) gets it.
+    """
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind((host, 0))
+        yield holder.getsockname()[1]
