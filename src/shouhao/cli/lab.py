@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from shouhao.cli.lab_scalping import scalping
 from shouhao.kernel.errors import InvalidInput
 from shouhao.lab.compare import SCENARIOS, SEEDS, compare
 from shouhao.lab.regimes import REGIMES, regime_named
@@ -15,6 +16,8 @@ from shouhao.lab.report import write_comparison
 app = typer.Typer(help="实验室：虚拟时间里的放号早晨。 Lab: mornings in virtual time.", no_args_is_help=True)
 
 _KNOWN = ", ".join(REGIMES)
+
+app.command("scalping")(scalping)
 
 
 @app.callback()

@@ -6,7 +6,21 @@ from typing import Annotated
 
 import typer
 
-from shouhao.cli import bench, database, demo, draw, events, face_gallery, faces, lab, models, models_bench, run, staff
+from shouhao.cli import (
+    analyze,
+    bench,
+    database,
+    demo,
+    draw,
+    events,
+    face_gallery,
+    faces,
+    lab,
+    models,
+    models_bench,
+    run,
+    staff,
+)
 from shouhao.kernel.errors import Refused, Unavailable
 
 app = typer.Typer(
@@ -16,6 +30,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command("analyze")(analyze.analyze)
 app.command("up")(run.up)
 app.command("serve")(run.serve)
 app.command("demo")(demo.demo)

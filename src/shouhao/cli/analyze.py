@@ -1,0 +1,121 @@
+"""`shouhao analyze`: exported logs and bookings in, findings out, each led back to the bytes it rests on."""
+
+import shlex
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from shouhao.kernel.clock import HOSPITAL_ZONE, SystemClock
+from shouhao.kernel.errors import InvalidInput
+
+
+def analyze(
+    out: Annotated[Path, typer.Option("--out", help="结果目录 Folder for the result", file_okay=False)],
+    access_log: Annotated[
+        list[Path] | None, typer.Option("--access-log", help="访问日志，可多次 Access log, repeatable", dir_okay=False)
+    ] = None,
+    log_format: Annotated[
+        str,
+        typer.Option(
+            "--log-format",
+            help="nginx log_format 原文、名称或 nginx.conf Format text, name, or FILE:NAME of nginx.conf",
+        ),
+    ] = "combined",
+    events: Annotated[
+        list[Path] | None,
+        typer.Option("--events", help="事件 CSV、JSON Lines、Parquet，可多次 Events, repeatable", dir_okay=False),
+    ] = None,
+    mapping: Annotated[
+        list[str] | None, typer.Option("--map", help="列=变量或表头，可多次 COLUMN=NAME, repeatable")
+    ] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON 输出 JSON output")] = False,
+) -> None:
+    """从日志与预约导出中找出号贩线索；有行未能读取则退出码为 1。 Find scalping in exports; exit 1: lines were lost."""
+    if not access_log and not events:
+        raise typer.BadParameter("--access-log, --events")
+    summary, lost = _analyzed(out, access_log or [], log_format, events or [], _mapping(mapping or []))
+    typer.echo(msgspec.json.encode(summary).decode() if as_json else _said(summary))
+    if lost:
+        raise typer.Exit(1)
+
+
+def _analyzed(
+    out: Path, logs: Sequence[Path], log_format: str, events: Sequence[Path], mapping: dict[str, list[str]]
+) -> tuple[dict[str, Any], bool]:
+    # Imported here: they take a second, and every other command would wait for it.
+    import duckdb  # noqa: PLC0415
+
+    from shouhao.detect.graphml import write_graphml  # noqa: PLC0415
+    from shouhao.detect.inputs.problems import write_problems  # noqa: PLC0415
+    from shouhao.detect.inputs.read import read_inputs  # noqa: PLC0415
+    from shouhao.detect.report.page import write_report  # noqa: PLC0415
+    from shouhao.detect.reporting import report_of  # noqa: PLC0415
+    from shouhao.detect.run import analyze as run  # noqa: PLC0415
+    from shouhao.detect.run import tables_of  # noqa: PLC0415
+
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out) as spool, duckdb.connect(str(Path(spool, "rows.duckdb"))) as connection:
+        inputs = read_inputs(
+            connection,
+            access_logs=logs,
+            log_format=log_format,
+            events=events,
+            mapping=mapping,
+            now_us=SystemClock().now_us(),
+            spool=Path(spool),
+        )
+        tables = tables_of(connection)
+        analysis = run(tables, inputs.sources)
+        with (out / "findings.jsonl").open("wb") as file:
+            file.write(msgspec.json.Encoder().encode_lines(analysis.findings))
+        write_graphml(analysis.rings, out / "rings.graphml")
+        write_problems(inputs.problems, out / "problems.jsonl")
+        made_at = datetime.now(UTC).astimezone(HOSPITAL_ZONE).isoformat(timespec="seconds")
+        command = ["shouhao", *sys.argv[1:]]
+        page = write_report(report_of(inputs, tables, analysis, command=command, made_at=made_at), out)
+    levels = {level: sum(one["level"] == level for one in analysis.findings) for level in _LEVELS}
+    summary = {
+        "hits": inputs.hits.hit_count,
+        "events": inputs.events.event_count,
+        "findings": levels,
+        "rings": len(analysis.rings),
+        "problems": dict(inputs.problems.counts),
+        "abstained": {code: list(missing) for code, missing in analysis.abstained.items()},
+        "report": str(page),
+        "command": shlex.join(command),
+    }
+    return summary, inputs.problems.loses
+
+
+_LEVELS = ("certain-pattern", "strong", "lead")
+
+
+def _mapping(given: Sequence[str]) -> dict[str, list[str]]:
+    """`--map COLUMN=NAME`, several names of one column in the order they were given."""
+    mapping: dict[str, list[str]] = {}
+    for one in given:
+        column, equals, name = one.partition("=")
+        if not (column and equals and name):
+            raise InvalidInput("map", zh="应写作 列=名称", en="must be COLUMN=NAME")
+        mapping.setdefault(column.strip(), []).append(name.strip())
+    return mapping
+
+
+def _said(summary: dict[str, Any]) -> str:
+    found = summary["findings"]
+    lines = [
+        f"日志 log lines: {summary['hits']:,}，事件 events: {summary['events']:,}",
+        f"线索 leads: {found['lead']}，较强 strong: {found['strong']}，确定模式 certain: {found['certain-pattern']}",
+        f"团伙 rings: {summary['rings']}",
+    ]
+    if summary["problems"]:
+        lines.append("问题 problems: " + "，".join(f"{rule} {n:,}" for rule, n in summary["problems"].items()))
+    lines += [f"未判断 abstained: {code}（缺 lacks {'、'.join(of)}）" for code, of in summary["abstained"].items()]
+    return "\n".join([*lines, f"报告 report: {summary['report']}"])

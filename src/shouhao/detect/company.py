@@ -1,0 +1,237 @@
+"""Company: what a ring's members do, said of the ring, and of each member what the others do.
+
+Belonging together is no guilt, and at most a lead: what counts is how many of a ring are suspected of the same kind of
+thing, against how many are among everybody else. Of a member only what the others do is said, so that nobody's own
+reasons come back to them from their company; and since company and sharing alone never suffice for the level strong,
+nobody is found strong who has done nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import log2
+from typing import Any
+
+from shouhao.detect.families import family_of
+from shouhao.detect.identifiers import IdentifierKind
+from shouhao.detect.model import Says, Speaks, Subject, Suspicion, Wanted
+from shouhao.detect.odds import binomial_tail, weight_of
+from shouhao.detect.rings import Ring, RingEdge
+
+#: What one does, rather than what one is or whom one knows.
+_DEEDS = ("complaints", "faces", "machine", "addresses", "trade", "visits")
+_COLUMNS: Mapping[IdentifierKind, str] = {
+    "device": "device_id",
+    "payer": "payer_id",
+    "patient": "patient_id",
+    "session_token": "session_token",
+    "face": "face_hash",
+    "frame": "frame_hash",
+    "ip": "ip",
+}
+_IN_HITS = ("device", "session_token", "ip")
+_DEED_SAYS = {
+    "complaints": ("被投诉", "complained of"),
+    "faces": ("人脸异常", "pictures that are not theirs"),
+    "machine": ("机器操作", "acting like a machine"),
+    "addresses": ("更换网络地址", "changing addresses"),
+    "trade": ("转手号源", "handing slots over"),
+    "visits": ("就诊异常", "visits out of the ordinary"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompanyPolicy:
+    """What company may say."""
+
+    family: int = 4  #: accounts that share much: two parents and two of theirs
+    shared_alone_from: int = 8  #: twice a family, over several things: worth a look even if nobody has been seen acting
+    shared_first: float = 1.0  #: one account more than any family
+    shared_per_doubling: float = 1.0
+    shared_per_kind: float = 0.5  #: for each further kind of thing that is shared
+    shared_most: float = 3.0
+    all_named_share: float = 0.5  #: of the members who act, from which on the others are named as members too
+    suspected_from: float = 2.0  #: of a family of reasons, for a member to count as suspected
+    least_suspected: int = 2
+    least_rate: float = 0.002  #: nobody is so rare that one in five hundred is not
+    most: float = 6.0  #: of a ring, for one cause
+    company_most: float = 4.0  #: of a member, for what the others do
+    least_weight: float = 2.0
+
+
+def company(
+    rings: Iterable[Ring],
+    said: Iterable[Suspicion | Speaks],
+    *,
+    everybody: int,
+    policy: CompanyPolicy | None = None,
+) -> Iterator[Suspicion]:
+    """What is to be said of rings and of their members, given what was said of accounts; by ring.
+
+    Args:
+        everybody: how many accounts there are in the data.
+    """
+    policy = policy or CompanyPolicy()
+    deeds = _deeds(said, policy)
+    counts = {deed: sum(deed in of for of in deeds.values()) for deed in _DEEDS}
+    for ring in sorted(rings, key=lambda one: one.id):
+        mine = [deeds.get(member, {}) for member in ring.members]
+        named = _named(ring, mine, policy)
+        yield from _acts(ring, mine, named, counts, everybody, policy)
+        structure = _structure(ring, policy)
+        acting = any(mine)
+        if structure > 0 and (acting or len(ring.members) >= policy.shared_alone_from):
+            yield _shared(ring, named, structure, policy)
+        for member in ring.members:
+            others = sum(bool(deeds.get(other)) for other in ring.members if other != member)
+            any_rate = _rate(sum(bool(of) for of in deeds.values()) - others, everybody - len(ring.members) + 1, policy)
+            yield from _of_member(ring, member, others, any_rate, structure if acting else 0.0, policy)
+
+
+def _deeds(said: Iterable[Suspicion | Speaks], policy: CompanyPolicy) -> dict[Subject, dict[str, Suspicion]]:
+    """For each account, the strongest reason of each kind of deed."""
+    found: dict[Subject, dict[str, Suspicion]] = defaultdict(dict)
+    for one in sorted((s for s in said if isinstance(s, Suspicion)), key=lambda s: (-s.weight, s.code, repr(s))):
+        family = family_of(one.code)
+        if one.subject.kind == "account" and family in _DEEDS and one.weight >= policy.suspected_from:
+            found[one.subject].setdefault(family, one)
+    return dict(found)
+
+
+def _named(ring: Ring, mine: Sequence[Mapping[str, Suspicion]], policy: CompanyPolicy) -> tuple[Subject, ...]:
+    """Who is named as a member: everybody where most act, and where so few do that it is a lead for sharing alone.
+
+    In between only those who act: scalpers have families.
+    """
+    acting = tuple(member for member, of in zip(ring.members, mine, strict=True) if of)
+    most = len(acting) >= policy.all_named_share * len(ring.members)
+    return ring.members if most or len(acting) < policy.least_suspected else acting
+
+
+def _rate(suspected: int, people: int, policy: CompanyPolicy) -> float:
+    """How many of everybody else are suspected."""
+    return min(0.5, max(policy.least_rate, (max(0, suspected) + 1) / (max(1, people) + 2)))
+
+
+def _acts(
+    ring: Ring,
+    mine: Sequence[Mapping[str, Suspicion]],
+    named: tuple[Subject, ...],
+    counts: Mapping[str, int],
+    everybody: int,
+    policy: CompanyPolicy,
+) -> Iterator[Suspicion]:
+    n = len(ring.members)
+    for deed in _DEEDS:
+        of = [one[deed] for one in mine if deed in one]
+        if len(of) < policy.least_suspected:
+            continue
+        rate = _rate(counts[deed] - len(of), everybody - n, policy)
+        weight = weight_of(binomial_tail(n=n, k=len(of), p=rate), most=policy.most)
+        if weight < policy.least_weight:
+            continue
+        zh, en = _DEED_SAYS[deed]
+        yield Suspicion(
+            subject=Subject(kind="ring", id=ring.id),
+            code=f"rings.acts_{deed}",
+            says=Says(
+                zh=f"{n} 个成员中有 {len(of)} 个涉嫌{zh}，其他账号中约每 {1 / rate:.0f} 个有一个",
+                en=f"{len(of)} of {n} members are suspected of {en}; of other accounts about one in {1 / rate:.0f} is",
+            ),
+            measured=float(len(of)),
+            expected=n * rate,
+            threshold=float(policy.least_suspected),
+            weight=weight,
+            first_at_us=min(one.first_at_us for one in of),
+            last_at_us=max(one.last_at_us for one in of),
+            wanted=tuple(wanted for one in of for wanted in one.wanted),
+            members=named,
+        )
+
+
+def _structure(ring: Ring, policy: CompanyPolicy) -> float:
+    """What it says by itself that so many share so much; a hub, or a family, says nothing."""
+    n = len(ring.members)
+    if n <= policy.family or ring.over_one:
+        return 0.0
+    grown = policy.shared_first + policy.shared_per_doubling * log2(n / policy.family)
+    return min(policy.shared_most, grown + policy.shared_per_kind * (len(ring.kinds) - 1))
+
+
+def _shared(ring: Ring, named: tuple[Subject, ...], weight: float, policy: CompanyPolicy) -> Suspicion:
+    edges = ring.edges
+    patients = tuple(Subject(kind="patient", id=one) for one in ring.patients)
+    return Suspicion(
+        subject=Subject(kind="ring", id=ring.id),
+        code="rings.shared",
+        says=_shared_says(ring),
+        measured=float(len(ring.members)),
+        expected=float(policy.family),
+        threshold=float(policy.family + 1),
+        weight=weight,
+        first_at_us=min(one.edge.first_at_us for one in edges),
+        last_at_us=max(one.edge.last_at_us for one in edges),
+        wanted=tuple(wanted for one in edges for wanted in wanted_of(one)),
+        members=(*named, *patients),
+    )
+
+
+def _shared_says(ring: Ring) -> Says:
+    things = len({(one.edge.kind, one.edge.value) for one in ring.edges})
+    bridges = len({(one.edge.kind, one.edge.value) for one in ring.edges if one.bridge})
+    return Says(
+        zh=f"{len(ring.members)} 个账号共用 {things} 个标识（{'、'.join(ring.kinds)}），其中 {bridges} 个是唯一的连接",
+        en=f"{len(ring.members)} accounts share {things} identifiers ({', '.join(ring.kinds)}), "
+        f"{bridges} of which alone hold parts together",
+    )
+
+
+def _of_member(
+    ring: Ring, member: Subject, others: int, rate: float, structure: float, policy: CompanyPolicy
+) -> Iterator[Suspicion]:
+    mine = [one for one in ring.edges if one.edge.member == member]
+    n = len(ring.members) - 1
+    common: dict[str, Any] = {
+        "first_at_us": min(one.edge.first_at_us for one in mine),
+        "last_at_us": max(one.edge.last_at_us for one in mine),
+        "wanted": tuple(wanted for one in mine for wanted in wanted_of(one)),
+        "members": (Subject(kind="ring", id=ring.id),),
+    }
+    weight = weight_of(binomial_tail(n=n, k=others, p=rate), most=policy.company_most)
+    if others >= policy.least_suspected and weight >= policy.least_weight:
+        told = Suspicion(
+            subject=member,
+            code="rings.company",
+            says=Says(
+                zh=f"与其同属一个团伙的 {n} 个账号中有 {others} 个各自涉嫌倒号",
+                en=f"Of the {n} accounts it belongs together with, {others} are suspected for deeds of their own",
+            ),
+            measured=float(others),
+            expected=n * rate,
+            threshold=float(policy.least_suspected),
+            weight=weight,
+            **common,
+        )
+        yield told
+        if structure > 0:
+            yield replace(
+                told,
+                code="rings.member",
+                says=_shared_says(ring),
+                measured=float(len(ring.members)),
+                expected=float(policy.family),
+                threshold=float(policy.family + 1),
+                weight=structure,
+            )
+
+
+def wanted_of(one: RingEdge) -> tuple[Wanted, ...]:
+    """Which rows show that the member used the identifier: events, and log lines where they can name it."""
+    edge = one.edge
+    if edge.event_ids:
+        return (Wanted(table="events", event_ids=edge.event_ids),)
+    where = {f"{edge.member.kind}_id": edge.member.id}
+    if edge.kind in _COLUMNS:
+        where[_COLUMNS[edge.kind]] = edge.value
+    found = Wanted(table="events", where=where, from_us=edge.first_at_us, until_us=edge.last_at_us)
+    return (found, replace(found, table="hits")) if edge.kind in _IN_HITS else (found,)

@@ -1,0 +1,93 @@
+"""Families: which reasons come from the same cause, so that what is seen twice does not count twice.
+
+A script that asks a hundred times a minute also keeps a beat and is first after a release: that is one cause, seen
+three times. Sharing a phone and a purse is one way of living. What follows from different causes is independent, and
+only that adds up in full.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal
+
+Family = Literal[
+    "machine",  # faster or steadier than a hand
+    "addresses",  # more networks than one person has
+    "identity",  # more accounts than people
+    "trade",  # slots that change hands
+    "faces",  # pictures that should not be shared
+    "visits",  # who came, and who was seen once
+    "hours",  # when staff act
+    "looks",  # what staff look at
+    "company",  # what those do with whom one belongs together
+    "complaints",  # what people said
+]
+
+_BY_CODE: Mapping[str, Family] = MappingProxyType(
+    {
+        "attendance.complained": "complaints",
+        "face_batches.machine_rate": "machine",
+        "face_batches.one_backdrop": "identity",  # a room is shared as a phone is
+        "farms.passing_patients": "visits",
+        "hand_over.snatches": "machine",
+        "insiders.in_rings": "company",
+        "insiders.looks_without_need": "looks",
+        "insiders.nobody_came": "visits",
+        "insiders.off_hours": "hours",
+        "insiders.one_purse": "identity",
+        "rings.company": "company",
+        "rings.member": "identity",
+        "rings.shared": "identity",
+    }
+)
+_BY_DETECTOR: Mapping[str, Family] = MappingProxyType(
+    {
+        "attendance": "visits",
+        "bursts": "machine",
+        "face_batches": "faces",
+        "farms": "identity",
+        "fleets": "identity",
+        "hammering": "machine",
+        "hand_over": "trade",
+        "metronomes": "machine",
+        "rotation": "addresses",
+        "snipers": "machine",
+        "swapped_patients": "trade",
+    }
+)
+#: What a pattern of its members says of a ring is of the same cause: rings.acts_trade.
+_ACTS = "rings.acts_"
+
+EVERYTHING = "*"
+#: Which causes each thing that speaks for a subject explains; it takes nothing off the others.
+EXPLAINS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "speaks_for.family": frozenset({"identity", "company"}),
+        "speaks_for.shared_network": frozenset({"machine", "addresses", "identity"}),
+        "speaks_for.care_home": frozenset({"identity", "visits", "company"}),
+        "speaks_for.kiosk": frozenset({EVERYTHING}),
+        "speaks_for.staff_window": frozenset({EVERYTHING}),
+        "speaks_for.escort_agency": frozenset({"identity", "company"}),
+        "speaks_for.monitoring_probe": frozenset({"machine"}),
+        "speaks_for.auto_refresh": frozenset({"machine"}),
+        "speaks_for.new_phone": frozenset({"addresses", "identity"}),
+        "speaks_for.they_come": frozenset({"visits", "identity"}),
+    }
+)
+
+
+def family_of(code: str) -> str:
+    """The cause that a reason points to; one of its own for a detector that is not listed.
+
+    >>> family_of("hand_over.gaps"), family_of("rings.acts_trade"), family_of("newcomer.pattern")
+    ('trade', 'trade', 'newcomer')
+    """
+    if code.startswith(_ACTS):
+        return code.removeprefix(_ACTS)
+    detector = code.partition(".")[0]
+    return _BY_CODE.get(code) or _BY_DETECTOR.get(detector) or detector
+
+
+def explains(code: str, family: str) -> bool:
+    """Whether something that speaks for a subject explains reasons of that family."""
+    explained = EXPLAINS.get(code, frozenset())
+    return family in explained or EVERYTHING in explained

@@ -1,0 +1,212 @@
+"""Access logs: nginx's and Apache's logs become the relation `hits`, one row a line that has the form of the log.
+
+The relation is made in one of two ways, with the same rows. As a table it holds all columns, for detectors of every
+kind. As a view it holds places and times alone: a column is cut out of the mapped files when a query asks for it, so
+that counting addresses by the minute never touches a user agent.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from shouhao.detect.inputs import accounts
+from shouhao.detect.inputs.accounts import KEYS
+from shouhao.detect.inputs.files import LINE_LIMIT_BYTES, InputFile, open_files
+from shouhao.detect.inputs.format_json import keys_of, with_keys
+from shouhao.detect.inputs.hit_reading import HitReading, Way, hit_reading
+from shouhao.detect.inputs.lines import Int64s, cut
+from shouhao.detect.inputs.log_format import LogFormat, parse_log_format
+from shouhao.detect.inputs.log_times import DatedLines, DatedLog, date_logs
+from shouhao.detect.inputs.mapping import Names, names_of
+from shouhao.detect.inputs.overlaps import Overlap, find_overlaps
+from shouhao.detect.inputs.problems import Problems
+from shouhao.detect.inputs.sql import drop_relation
+from shouhao.detect.model import Source
+from shouhao.kernel.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_RELATIONS = ("shouhao_lines", "shouhao_odd_lines")  #: by the number of the way in which they are read
+_LINES_FOR_KEYS = 1_000  #: of each JSON log, to see which keys there are
+_BYTES_FOR_KEYS = 4 << 20
+_SCHEMA = pa.schema(
+    [
+        ("line", pa.string_view()),
+        ("source", pa.int32()),
+        ("byte_start", pa.int64()),
+        ("byte_end", pa.int64()),
+        ("at_us", pa.int64()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hits:
+    """What was read of access logs."""
+
+    line_count: int  #: of all files, those put aside and those in two files included
+    hit_count: int  #: rows of `hits`
+    counted_once: int  #: lines that stand in two files and are left out of the second
+    overlaps: tuple[Overlap, ...]
+    accounts_joined: int  #: lines whose account comes from the events
+    fills: frozenset[str]  #: columns that the format says anything about
+    mapped: frozenset[tuple[str, str]]  #: columns and names of the mapping that the format has a variable for
+
+
+def read_access_logs(
+    connection: "DuckDBPyConnection",
+    paths: Sequence[Path],
+    log_format: str = "combined",
+    *,
+    mapping: Mapping[str, str | Sequence[str]] | None = None,
+    trusted_proxies: Sequence[str] = (),
+    materialise: bool = True,
+    problems: Problems | None = None,
+    now_us: int | None = None,
+    threads: int = 2,
+) -> list[Source]:
+    """Make `hits` of access logs alone; `read.read_inputs` reads them together with events.
+
+    Raises:
+        InvalidInput: a file cannot be read, or the format is none, or no line has it.
+    """
+    problems = Problems() if problems is None else problems
+    files = open_files([(path, "access_log") for path in paths], problems=problems, threads=threads)
+    numbered = list(enumerate(files))
+    load_hits(
+        connection,
+        numbered,
+        log_format,
+        mapping=names_of(mapping),
+        trusted_proxies=trusted_proxies,
+        materialise=materialise,
+        problems=problems,
+        now_us=now_us,
+        threads=threads,
+    )
+    return [file.source(number) for number, file in numbered]
+
+
+def load_hits(
+    connection: "DuckDBPyConnection",
+    numbered: Sequence[tuple[int, InputFile]],
+    log_format: str,
+    *,
+    mapping: Names | None = None,
+    trusted_proxies: Sequence[str] = (),
+    materialise: bool = True,
+    join_accounts: bool = False,
+    problems: Problems,
+    now_us: int | None = None,
+    line_limit: int = LINE_LIMIT_BYTES,
+    threads: int = 2,
+) -> Hits:
+    """Make `hits` of files that are open, over any `hits` that is there.
+
+    Args:
+        join_accounts: a relation `events` is there, and names accounts.
+    """
+    files = [file for _, file in numbered]
+    reading = hit_reading(_seen(parse_log_format(log_format), files), mapping=mapping, trusted_proxies=trusted_proxies)
+    logs = date_logs(
+        connection, numbered, reading, problems=problems, now_us=now_us, line_limit=line_limit, threads=threads
+    )
+    line_count = sum(log.line_count for log in logs)
+    hit_count = sum(log.hit_count() for log in logs)
+    if not hit_count and problems.counts.get("not_the_form"):
+        raise InvalidInput("log_format", zh="没有一行符合这个格式", en="is not the form of a single line")
+    overlaps, left_out = find_overlaps(connection, logs)
+    _tell(problems, overlaps, {number: file.name for number, file in numbered})
+    tables = _tables(reading, logs, left_out)
+    ways = {relation: reading.ways[n] for n, relation in enumerate(_RELATIONS[: len(reading.ways)])}
+    _register(connection, tables)
+    joined = 0
+    if join_accounts and set(KEYS) & reading.fills:
+        tables, joined = accounts.join_accounts(connection, tables, ways)
+        _register(connection, tables)
+    _make_hits(connection, tables, ways, materialise=materialise)
+    counted_once = sum(len(places) for places in left_out.values())
+    return Hits(
+        line_count=line_count,
+        hit_count=hit_count - counted_once,
+        counted_once=counted_once,
+        overlaps=tuple(overlaps),
+        accounts_joined=joined,
+        fills=reading.fills,
+        mapped=reading.used,
+    )
+
+
+def _seen(log_format: LogFormat, files: Sequence[InputFile]) -> LogFormat:
+    """The format; where it names no keys of its JSON, with those that the files have."""
+    if not log_format.json or log_format.keys:
+        return log_format
+    if not any(len(file.text) for file in files):
+        return parse_log_format("combined")  # nothing will be read with it
+    keys: set[tuple[str, ...]] = set()
+    for file in files:
+        lines = cut(file, 0, min(len(file.text), _BYTES_FOR_KEYS))
+        for start, end in islice(zip(lines.starts.tolist(), lines.ends.tolist(), strict=True), _LINES_FOR_KEYS):
+            keys.update(keys_of(file.text[start:end]))
+    return with_keys(log_format, keys)
+
+
+def _tell(problems: Problems, overlaps: Sequence[Overlap], names: Mapping[int, str]) -> None:
+    for one in overlaps:
+        rule = "overlap" if one.one_log else "equal_lines"
+        problems.add(rule, names[one.second], lines=one.lines, other=names[one.first])
+
+
+def _tables(reading: HitReading, logs: Sequence[DatedLog], left_out: Mapping[int, Int64s]) -> Mapping[str, pa.Table]:
+    """The lines as DuckDB sees them, one relation for each way in use; in the order of source and byte."""
+    batches: list[list[pa.RecordBatch]] = [[] for _ in reading.ways]
+    for log in logs:
+        count = 0
+        for part in log.ranges:
+            places = left_out.get(log.number, np.empty(0, np.int64))
+            first, last = np.searchsorted(places, (count, count + len(part.lines)))
+            keep = np.ones(len(part.lines), np.bool_)
+            keep[places[first:last] - count] = False
+            count += len(part.lines)
+            for way, into in enumerate(batches):
+                chosen = keep & (part.way == way)
+                if chosen.any():
+                    into.append(_batch(log.number, part if chosen.all() else part.only(chosen)))
+    return {
+        _RELATIONS[n]: pa.Table.from_batches(made, _SCHEMA)
+        for n, made in enumerate(batches)
+        if made or (n == 0 and not any(batches))
+    }
+
+
+def _register(connection: "DuckDBPyConnection", tables: Mapping[str, pa.Table]) -> None:
+    for relation, table in tables.items():
+        connection.register(relation, table)
+
+
+def _batch(number: int, part: DatedLines) -> pa.RecordBatch:
+    lines = part.lines
+    source = np.full(len(lines), number, np.int32)
+    return pa.record_batch([lines.texts(), source, lines.starts, lines.ends, part.at_us], schema=_SCHEMA)
+
+
+def _make_hits(
+    connection: "DuckDBPyConnection", tables: Mapping[str, pa.Table], ways: Mapping[str, Way], *, materialise: bool
+) -> None:
+    query = " UNION ALL ".join(
+        f"({ways[relation].select(relation, joined='joined' in table.column_names)})"
+        for relation, table in tables.items()
+    )
+    drop_relation(connection, "hits")
+    if not materialise:
+        connection.execute(f"CREATE TEMP VIEW hits AS {query}")
+        return
+    connection.execute(f"CREATE TABLE hits AS {query}")
+    for relation in tables:
+        connection.unregister(relation)

@@ -1,0 +1,269 @@
+"""Event CSV: records of a CSV file as columns of text, each with the bytes it stands in.
+
+Comma, semicolon, tab or bar; UTF-8 with or without a mark, GB18030, or both in one file; a field in quotation marks may
+hold line ends. Stretches that are written by the book are read by Arrow; the rest record by record, where each that is
+broken is put aside with its line, its byte and the rule. Cells are text whatever they hold: `=cmd|...` is data.
+"""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from shouhao.detect.inputs.files import InputFile
+from shouhao.detect.inputs.lines import Int64s, decode
+from shouhao.detect.inputs.problems import Problems
+from shouhao.kernel.errors import InvalidInput
+
+RECORD_LIMIT_BYTES = 1 << 20
+_RECORD_LINES = 200  #: a record over more lines is a quotation mark that was not closed
+_STRETCH_BYTES = 1 << 20
+_BOM = b"\xef\xbb\xbf"
+_DELIMITERS = b",;\t|"
+_QUOTE, _NEWLINE, _RETURN = 34, 10, 13
+
+
+@dataclass(slots=True, kw_only=True)
+class CsvRecords:
+    """Records of one file."""
+
+    headings: tuple[str, ...]
+    columns: list[list[pa.Array]]  #: of each heading, in pieces
+    lines: list[Int64s] = field(default_factory=list)  #: in the same pieces
+    starts: list[Int64s] = field(default_factory=list)
+    ends: list[Int64s] = field(default_factory=list)
+
+    def add(self, columns: Sequence[pa.Array], lines: Int64s, starts: Int64s, ends: Int64s) -> None:
+        """One more piece."""
+        for into, column in zip(self.columns, columns, strict=True):
+            into.append(column)
+        self.lines.append(lines)
+        self.starts.append(starts)
+        self.ends.append(ends)
+
+
+class _UnclosedError(Exception):
+    """A record that does not end."""
+
+
+def read_csv(file: InputFile, problems: Problems) -> CsvRecords:
+    """Read a file.
+
+    Raises:
+        InvalidInput: it has no heading.
+    """
+    at = 3 if file.text[:3] == _BOM else 0
+    line = 1
+    if file.text[at : at + 4].lower() == b"sep=":  # how Excel is told the delimiter
+        at, line = (file.text.find(b"\n", at) + 1) or len(file.text), 2
+    delimiter = _delimiter(file, at)
+    walk = _Walk(file, problems, delimiter, at=at, line=line)
+    first = next(walk.records(), None)
+    if first is None:
+        raise InvalidInput("events", zh=f"{file.name} 没有表头", en=f"{file.name} has no headings")
+    headings = [_bare(cell).strip() for cell in first.cells]
+    while headings and not headings[-1]:
+        headings.pop()
+    found = CsvRecords(headings=tuple(headings), columns=[[] for _ in headings])
+    while walk.at < len(file.text):
+        if not walk.stretch(found):
+            walk.one_by_one(found)
+    return found
+
+
+def _delimiter(file: InputFile, at: int) -> str:
+    """The one that the headings are set apart by."""
+    end = file.text.find(b"\n", at)
+    heading = file.text[at : min(end if end >= 0 else len(file.text), at + RECORD_LIMIT_BYTES)]
+    if b"\r" in heading.rstrip(b"\r"):
+        raise InvalidInput(
+            "events", zh=f"{file.name} 的换行符只有 CR，请另存为 CSV", en=f"{file.name} has CR alone as its line ends"
+        )
+    return max((chr(d) for d in _DELIMITERS), key=lambda d: heading.count(d.encode()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """One record: its cells, and where it stands."""
+
+    cells: list[str]
+    line: int
+    start: int
+    end: int  #: the line end left out
+
+
+class _Walk:
+    """A way through the file from the front to the back; `at` is always where a record begins."""
+
+    def __init__(self, file: InputFile, problems: Problems, delimiter: str, *, at: int, line: int) -> None:
+        self.at = at
+        self._file, self._problems, self._delimiter = file, problems, delimiter
+        self._line = line  #: of the record that begins at `at`, counted from 1
+
+    def stretch(self, found: CsvRecords) -> bool:
+        """Read what is written by the book, about a mebibyte; False if it is not, and nothing was read."""
+        raw = self._file.text[self.at : self.at + _STRETCH_BYTES]
+        if self.at + len(raw) == len(self._file.text) and self._file.stopped is None and not raw.endswith(b"\n"):
+            raw += b"\n"
+        ends = _record_ends(raw, self._delimiter)
+        if ends is None or not len(ends):
+            return False
+        whole = raw[: int(ends[-1]) + 1]
+        columns = _parse(whole, self._delimiter, found.headings)
+        if columns is None or len(columns[0]) != len(ends):
+            return False
+        data = np.frombuffer(whole, np.uint8)
+        breaks = np.flatnonzero(data == _NEWLINE)
+        starts = np.append(0, ends[:-1] + 1)
+        lines = self._line + np.searchsorted(breaks, starts)
+        text_ends = ends - ((data[np.maximum(ends - 1, 0)] == _RETURN) & (ends > starts))
+        found.add(columns, lines, starts + self.at, text_ends + self.at)
+        self._line += len(breaks)
+        self.at = min(self.at + len(whole), len(self._file.text))
+        return True
+
+    def one_by_one(self, found: CsvRecords) -> None:
+        """Read about a mebibyte record by record."""
+        until = self.at + _STRETCH_BYTES
+        good: list[_Record] = []
+        for record in self.records():
+            cells = self._fitting(record, len(found.headings))
+            if cells is not None:
+                good.append(_Record([_bare(cell) for cell in cells], record.line, record.start, record.end))
+            if self.at >= until:
+                break
+        if good:
+            columns = [pa.array(column, pa.string()) for column in zip(*(one.cells for one in good), strict=True)]
+            places = np.array([(one.line, one.start, one.end) for one in good], np.int64)
+            found.add(columns, places[:, 0], places[:, 1], places[:, 2])
+
+    def _fitting(self, record: _Record, wanted: int) -> list[str] | None:
+        cells = record.cells
+        while len(cells) > wanted and not cells[-1].strip():
+            cells.pop()  # spreadsheets write empty cells to the right
+        if len(cells) == wanted:
+            return cells
+        rule = "too_few_columns" if len(cells) < wanted else "too_many_columns"
+        self._tell(rule, record.line, record.start, found=len(cells), wanted=wanted)
+        return None
+
+    def records(self) -> Iterator[_Record]:
+        """One record after the other, `at` behind it; what does not end is put aside by its first line."""
+        while self.at < len(self._file.text):
+            begun_at, begun_line = self.at, self._line
+            source = _Lines(self._file, self.at)
+            try:
+                cells = next(csv.reader(source, delimiter=self._delimiter))
+            except (_UnclosedError, csv.Error):
+                cells = None
+            if cells is None or source.asked_beyond:
+                self._put_aside(begun_at, begun_line)
+                continue
+            self.at, self._line = source.at, begun_line + source.count
+            if source.broken:
+                self._tell(source.broken, begun_line, begun_at)
+            if source.cut:
+                self._tell("cut_line", begun_line, begun_at)
+            elif any(cells):
+                end = len(self._file.text[begun_at : source.at].rstrip(b"\r\n")) + begun_at
+                yield _Record(cells, begun_line, begun_at, end)
+
+    def _put_aside(self, start: int, line: int) -> None:
+        """The line that begins at a byte, and nothing behind it."""
+        end = self._file.text.find(b"\n", start)
+        self.at, self._line = (end + 1) if end >= 0 else len(self._file.text), line + 1
+        size = self.at - start
+        if size > RECORD_LIMIT_BYTES:
+            self._tell("line_too_long", line, start, bytes=size, limit=RECORD_LIMIT_BYTES)
+        else:
+            self._tell("unclosed_quote", line, start)
+
+    def _tell(self, rule: str, line: int, byte: int, **data: int) -> None:
+        self._problems.add(rule, self._file.name, line=line, byte=byte, **data)
+
+
+class _Lines:
+    """Lines for `csv.reader`, which asks for as many as the next record has."""
+
+    def __init__(self, file: InputFile, at: int) -> None:
+        self._file, self._first = file, at
+        self.at, self.count = at, 0
+        self.broken: str | None = None  #: the rule that the encoding breaks
+        self.asked_beyond = False  #: a quotation mark was open at the end of the file
+        self.cut = False  #: the file breaks off in the last line
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        if self.at >= len(self._file.text):
+            self.asked_beyond = self.count > 0
+            raise StopIteration
+        end = self._file.text.find(b"\n", self.at) + 1
+        self.cut = not end and self._file.stopped is not None
+        end = end or len(self._file.text)
+        if end - self._first > RECORD_LIMIT_BYTES or self.count > _RECORD_LINES:
+            raise _UnclosedError
+        text, rule = decode(self._file.text[self.at : end].replace(b"\0", b""))
+        self.broken = self.broken or rule
+        self.at, self.count = end, self.count + 1
+        return text
+
+
+def _record_ends(raw: bytes, delimiter: str) -> Int64s | None:
+    """Where records end; None if quotation marks stand where the book does not have them."""
+    data = np.frombuffer(raw, np.uint8)
+    ends: Int64s = np.flatnonzero(data == _NEWLINE)
+    marks = np.flatnonzero(data == _QUOTE)
+    if not len(marks):
+        return ends
+    before = np.searchsorted(marks, ends)
+    ends = ends[before % 2 == 0]
+    if not len(ends):
+        return ends
+    marks = marks[marks < ends[-1]]
+    bounds = np.zeros(256, np.bool_)
+    bounds[[ord(delimiter), _NEWLINE, _RETURN]] = True
+    opens, closes = marks[0::2], marks[1::2]
+    again = np.append(False, closes[:-1] + 1 == opens[1:])  # "" inside a field closes and opens
+    starts_field = (opens == 0) | bounds[data[np.maximum(opens - 1, 0)]] | again
+    ends_field = bounds[data[closes + 1]] | np.append(again[1:], False)
+    return ends if starts_field.all() and ends_field.all() else None
+
+
+def _parse(raw: bytes, delimiter: str, headings: Sequence[str]) -> list[pa.Array] | None:
+    """Columns of text; None if Arrow does not find the records alike, or the text is not clean UTF-8."""
+    from pyarrow import csv as arrow_csv  # noqa: PLC0415 - wanted for such files alone
+
+    if b"\0" in raw or b'="' in raw or b"\n\n" in raw or b"\n\r\n" in raw:
+        return None
+    try:
+        raw.decode()
+        names = [f"c{n}" for n in range(len(headings))]
+        table = arrow_csv.read_csv(
+            io.BytesIO(raw),
+            read_options=arrow_csv.ReadOptions(column_names=names, use_threads=False, block_size=4 * _STRETCH_BYTES),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=delimiter, newlines_in_values=True, ignore_empty_lines=False
+            ),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),
+                strings_can_be_null=False,
+                quoted_strings_can_be_null=False,
+            ),
+        )
+    except (UnicodeDecodeError, pa.ArrowInvalid):
+        return None
+    return [column.combine_chunks() for column in table.columns]
+
+
+def _bare(cell: str) -> str:
+    """A cell without what keeps a spreadsheet from taking it for a number.
+
+    >>> _bare('="0012"')
+    '0012'
+    """
+    return cell[2:-1] if len(cell) > 2 and cell.startswith('="') and cell.endswith('"') else cell  # noqa: PLR2004

@@ -1,0 +1,245 @@
+r"""Text formats read by DuckDB: for each variable an expression over the column `line`, as cheap as the format allows.
+
+There are two ways to read a line. The quick one holds for lines whose quotation marks and separators are just those of
+the format: then a field is found by counting them, which costs a tenth of a regular expression, and a query pays for no
+field that it does not ask for. A line that is not so regular (Apache's `\"`, a separator inside a field, a format
+without quotation marks) is read the careful way, with one anchored expression over all of it.
+
+Counting starts from the side on which nothing was sent by a client, so that a user name or a path that imitates the
+fields around it shifts none of them.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from shouhao.detect.inputs.apache_format import Variable
+from shouhao.detect.inputs.log_format import LogFormat, Part
+from shouhao.detect.inputs.log_variables import look_of
+from shouhao.detect.inputs.sql import literal, pattern
+
+_TIME_LOCAL_CHARACTERS = 26
+_TIME_LOCAL = r"\d{2}/[A-Z][a-z]{2}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4}"
+_IN_TOKENS = "._:/+-@=%*~,"
+_IN_TIMES = " /:+-"
+#: Hold blanks as a rule: blanks do not separate a line that has one outside quotation marks.
+_BLANKS_WITHIN = ("http_user_agent", "http_cookie", "http_accept", "request", "upstream_", "ssl_client_", "sent_http_")
+_WILD = "%_\\"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """How a variable is read from `line`, and what must hold of the line besides."""
+
+    sql: str
+    condition: str | None = None
+
+
+class QuickText:
+    """The quick way of a format."""
+
+    def __init__(self, log_format: LogFormat) -> None:
+        self._parts = log_format.parts
+        self._cells = _cells(log_format.parts)
+
+    @property
+    def parsed(self) -> str | None:
+        """Nothing is read that is not asked for."""
+        return None
+
+    def field(self, variable: str) -> Found | None:
+        """As `alone`: what is counted costs nothing for the others."""
+        return self.alone(variable)
+
+    def alone(self, variable: str) -> Found | None:
+        """How a variable is read; None if the format does not have it."""
+        places = [
+            (len(cell) > 1, k, n)
+            for k, cell in enumerate(self._cells)
+            for n, part in enumerate(cell)
+            if isinstance(part, Variable) and part.name == variable
+        ]
+        for shared, k, place in sorted(places):
+            found = self._within(k, place) if shared else Found(self._cell(k))
+            if found is not None:
+                return found
+        parts = self._parts
+        if look_of(variable) == "time_local" and (n := _index(parts, variable)) is not None:
+            parts = parts[: n + 2]  # nothing else looks like it, so that the expression may stop there
+        expression = _capturing_one(parts, variable, ".*?", whole=len(parts) == len(self._parts))
+        return None if expression is None else Found(f"regexp_extract(line, {literal(expression)}, 1)")
+
+    @cached_property
+    def form(self) -> str:
+        """Whether a line has the quotation marks and the literals of the format, in order."""
+        pieces = []
+        for cell in self._cells:
+            cut = ["%" if isinstance(part, Variable) else part for part in cell]
+            pieces.append("".join("%" if c in _WILD else c for part in cut for c in part))
+        like = '"'.join(pieces)
+        while "%%" in like:
+            like = like.replace("%%", "%")
+        conditions = [f"line LIKE {literal(like)}"]
+        marks = len(self._cells) - 1
+        if marks:
+            one_more = '"'.join(["%"] * (marks + 2))
+            conditions.append(f"line NOT LIKE {literal(one_more)}")
+        return " AND ".join(conditions)
+
+    def _cell(self, k: int) -> str:
+        return "line" if len(self._cells) == 1 else f"split_part(line, '\"', {k + 1})"
+
+    def _within(self, k: int, n: int) -> Found | None:
+        """A variable that shares its cell with others."""
+        cell = self._cells[k]
+        before, after = cell[:n], cell[n + 1 :]
+        variable = cell[n]
+        if isinstance(variable, Variable) and look_of(variable.name) == "time_local":
+            return self._time(k, before, after)
+        for separator in sorted(_separators(before, after), key=len):
+            if _may_hold(variable, separator):
+                continue
+            if not any(_may_hold(part, separator) for part in before if isinstance(part, Variable)):
+                whole = "line" if k == 0 and after else self._cell(k)  # the first cell need not be cut off first
+                return Found(f"split_part({whole}, {literal(separator)}, {_count(before, separator) + 1})")
+            if not any(_may_hold(part, separator) for part in after if isinstance(part, Variable)):
+                return Found(f"split_part({self._cell(k)}, {literal(separator)}, {-_count(after, separator) - 1})")
+        return self._counted(k, n)
+
+    def _time(self, k: int, before: Sequence[Part], after: Sequence[Part]) -> Found | None:
+        """Of known length: measured from the side where nothing else varies, else from a mark before it."""
+        if not any(isinstance(part, Variable) for part in after):
+            back = sum(len(part) for part in after if isinstance(part, str)) + _TIME_LOCAL_CHARACTERS
+            if k == 0 and len(self._cells) > 1:
+                return Found(f"substring(line, instr(line, '\"') - {back}, {_TIME_LOCAL_CHARACTERS})")
+            return Found(f"substring({self._cell(k)}, -{back}, {_TIME_LOCAL_CHARACTERS})")
+        if not before:
+            return Found(f"left({self._cell(k)}, {_TIME_LOCAL_CHARACTERS})")
+        mark = before[-1][-1] if isinstance(before[-1], str) else ""
+        if not mark or any(_may_hold(part, mark) for part in before if isinstance(part, Variable)):
+            return None
+        text = f"split_part({self._cell(k)}, {literal(mark)}, {_count(before, mark) + 1})"
+        return Found(f"left({text}, {_TIME_LOCAL_CHARACTERS})") if not _may_hold(_TIME, mark) else None
+
+    def _counted(self, k: int, n: int) -> Found | None:
+        """Between fields that might hold the separator: only for lines that have just as many as the format."""
+        cell = self._cells[k]
+        for separator in _separators(cell[:n], cell[n + 1 :]):
+            held = [part for part in cell if isinstance(part, Variable) and _may_hold(part, separator)]
+            if any(wild in separator for wild in _WILD) or any(look_of(part.name) != "free" for part in held):
+                continue
+            if separator.strip() == "" and any(part.name.startswith(_BLANKS_WITHIN) for part in held):
+                continue
+            count = _count(cell, separator)
+            exact = separator.join(["%"] * (count + 1))
+            condition = (
+                f"{self._cell(k)} LIKE {literal(exact)} AND {self._cell(k)} NOT LIKE {literal(f'{exact}{separator}%')}"
+            )
+            at = _count(cell[:n], separator) + 1
+            return Found(f"split_part({self._cell(k)}, {literal(separator)}, {at})", condition)
+        return None
+
+
+class CarefulText:
+    """The careful way of a format: one expression over the whole line."""
+
+    def __init__(self, log_format: LogFormat) -> None:
+        self._parts = log_format.parts
+        self._free = '[^"]*?' if log_format.escape == "default" and len(_cells(self._parts)) > 1 else ".*?"
+        escaped = "replace(replace(line, '\\\\', '\\x5C'), '\\\"', '\\x22')"
+        as_nginx = f"(CASE WHEN contains(line, '\\') THEN {escaped} ELSE line END)"
+        self._line = "line" if log_format.escape == "none" else as_nginx
+
+    def alone(self, variable: str) -> Found | None:
+        """How a variable is read; None if the format does not have it."""
+        expression = _capturing_one(self._parts, variable, self._free)
+        return None if expression is None else Found(f"regexp_extract({self._line}, {literal(expression)}, 1)")
+
+    @property
+    def parsed(self) -> str | None:
+        """All variables at once."""
+        found = list(_expressions(self._parts, self._free))
+        groups = [
+            f"({one})" if isinstance(part, Variable) else one for part, one in zip(self._parts, found, strict=True)
+        ]
+        names = ", ".join(f"'v{n}'" for n, part in enumerate(self._parts) if isinstance(part, Variable))
+        return f"regexp_extract({self._line}, {literal('(?s)^' + ''.join(groups) + '$')}, [{names}])"
+
+    def field(self, variable: str) -> Found | None:
+        """How a variable is read from `parsed`."""
+        n = _index(self._parts, variable)
+        return None if n is None else Found(f"parsed.v{n}")
+
+    @property
+    def form(self) -> str:
+        """Whether all of a line fits."""
+        return f"regexp_full_match({self._line}, {literal('(?s)' + ''.join(_expressions(self._parts, self._free)))})"
+
+
+def capturing(parts: Sequence[Part], variable: str) -> str | None:
+    """An anchored expression that captures one variable of a text; None if it is not in it."""
+    return _capturing_one(parts, variable, ".*?")
+
+
+def _capturing_one(parts: Sequence[Part], variable: str, free: str, *, whole: bool = True) -> str | None:
+    n = _index(parts, variable)
+    if n is None:
+        return None
+    pieces = list(_expressions(parts, free))
+    return f"(?s)^{''.join(pieces[:n])}({pieces[n]}){''.join(pieces[n + 1 :])}{'$' if whole else ''}"
+
+
+def _index(parts: Sequence[Part], variable: str) -> int | None:
+    """Where a variable stands first."""
+    return next((n for n, part in enumerate(parts) if isinstance(part, Variable) and part.name == variable), None)
+
+
+def _expressions(parts: Sequence[Part], free: str) -> Iterator[str]:
+    looks = {"time_local": _TIME_LOCAL, "number": r"(?:[0-9.]+|-)?", "token": r'[^\s"]*?', "free": free}
+    for part in parts:
+        yield pattern(part) if isinstance(part, str) else looks[look_of(part.name)]
+
+
+def _cells(parts: Sequence[Part]) -> list[list[Part]]:
+    """The parts between quotation marks."""
+    cells: list[list[Part]] = [[]]
+    for part in parts:
+        if isinstance(part, Variable):
+            cells[-1].append(part)
+            continue
+        for n, text in enumerate(part.split('"')):
+            if n:
+                cells.append([])
+            if text:
+                cells[-1].append(text)
+    return cells
+
+
+def _separators(before: Sequence[Part], after: Sequence[Part]) -> Iterator[str]:
+    """What may separate a variable from its neighbours: the same text on both sides, or one character of it."""
+    left = before[-1] if before else None
+    right = after[0] if after else None
+    if not isinstance(left, str | None) or not isinstance(right, str | None):
+        return
+    if left is None or right is None or left == right:
+        yield left or right or ""
+    if left and (right is None or right.startswith(left[-1])):
+        yield left[-1]
+    if right and (left is None or left.endswith(right[0])):
+        yield right[0]
+
+
+def _count(parts: Sequence[Part], separator: str) -> int:
+    return sum(part.count(separator) for part in parts if isinstance(part, str))
+
+
+_TIME = Variable("time_local")
+
+
+def _may_hold(part: Part, text: str) -> bool:
+    """Whether a variable's value may hold a text."""
+    look = look_of(part.name) if isinstance(part, Variable) else "free"
+    if look == "free":
+        return True
+    allowed = {"number": ".-", "time_local": _IN_TIMES, "token": _IN_TOKENS}[look]
+    return all(c.isalnum() or c in allowed for c in text)

@@ -1,0 +1,305 @@
+"""Hit reading: which expression fills which column of `hits`, for each way in which a format can be read."""
+
+import ipaddress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from shouhao.detect.inputs.apache_format import Variable
+from shouhao.detect.inputs.format_json import JsonLine
+from shouhao.detect.inputs.format_text import CarefulText, Found, QuickText
+from shouhao.detect.inputs.log_format import LogFormat
+from shouhao.detect.inputs.log_variables import ADDRESSES, BYTES, FORWARDED_FOR, INSTANTS, named_for
+from shouhao.detect.inputs.sql import EIGHT_HOURS_US, instant_us, literal, name, seconds_us, time_local_us, zoned_us
+from shouhao.detect.model import HIT_COLUMNS
+from shouhao.kernel.errors import InvalidInput
+
+MAPPABLE = (
+    *("at", "ip", "method", "path", "status", "bytes", "user_agent", "device_id", "session_token", "account_id"),
+    "latency_ms",
+)
+_PLACED = ("source", "byte_start", "byte_end", "at_us")
+_TEXTS = ("path", "user_agent", "device_id", "session_token", "account_id")
+_TYPES = {"string": "VARCHAR", "int32": "INTEGER", "int64": "BIGINT", "float64": "DOUBLE"}
+_METHOD = "^[A-Z][A-Z_-]{0,30} "
+_PATH_WITH_BLANKS = r"^\S+ (.*?)(?: HTTP/[0-9.]+)?$"
+_MILLISECONDS = {"request_time": 1000.0, "request_time_us": 0.001, "session_time": 1000.0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """One way to read a line, as SQL.
+
+    Columns are made in steps, each a projection over the one before, so that a text that several columns need is cut
+    out once, and one that nobody asks for not at all.
+    """
+
+    form: str  #: over `line`: whether it can be read so
+    at_us: str  #: over `line`; null if it has no time after all
+    parsed: str | None  #: over `line`: what fields are taken from
+    fields: Mapping[str, str]  #: over `line` and `parsed`: variables as they stand in the line
+    values: Mapping[str, str]  #: over fields: columns, still in the server's escapes
+    columns: Mapping[str, str]  #: over values: columns of `hits`, without places and `at_us`
+
+    def select(self, relation: str, *, joined: bool = False) -> str:
+        """A query for all columns of `hits` over a relation with `line`, places and `at_us`.
+
+        Args:
+            joined: the relation has a column `joined` too, the account of lines that name none.
+        """
+        kept = "source, byte_start, byte_end, at_us" + (", joined" if joined else "")
+        if self.parsed:
+            relation = f"(SELECT {kept}, line, {self.parsed} AS parsed FROM {relation})"
+        for step in (self.fields, self.values):
+            cut = "".join(f", {sql} AS {name(column)}" for column, sql in step.items())
+            relation = f"(SELECT {kept}{cut} FROM {relation})"
+        made = {column: self.columns.get(column, name(column)) for column in HIT_COLUMNS}
+        if joined:
+            made["account_id"] = f"coalesce({made['account_id']}, CAST(joined AS VARCHAR))"
+        columns = ", ".join(f"{sql} AS {name(column)}" for column, sql in made.items())
+        return f"SELECT {columns} FROM {relation}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HitReading:
+    """How lines of a format are read."""
+
+    ways: tuple[Way, ...]  #: a line is read by the first that fits
+    fills: frozenset[str]  #: columns that the format says anything about
+    used: frozenset[tuple[str, str]]  #: columns and names of the mapping that the format has a variable for
+
+
+class _Finds(Protocol):
+    """One of the ways of format_text.py and format_json.py."""
+
+    @property
+    def form(self) -> str: ...
+
+    @property
+    def parsed(self) -> str | None: ...
+
+    def alone(self, variable: str) -> Found | None: ...
+
+    def field(self, variable: str) -> Found | None: ...
+
+
+def hit_reading(
+    log_format: LogFormat, *, mapping: Mapping[str, Sequence[str]] | None = None, trusted_proxies: Sequence[str] = ()
+) -> HitReading:
+    """How lines of a format are read.
+
+    Args:
+        mapping: column to variables, the first that the format has before what is found by name. `X-Forwarded-For` is
+            believed only when it is mapped to `ip`: then the address is the last entry that is not a trusted proxy, for
+            a client can write what it likes before that one.
+        trusted_proxies: addresses, or beginnings of addresses that end in a dot or a colon.
+    Raises:
+        InvalidInput: the format has no time, or a proxy is no address.
+    """
+    _check_proxies(trusted_proxies)
+    finders: tuple[_Finds, ...]
+    if log_format.json:
+        finders = (JsonLine(log_format, mended=False), JsonLine(log_format, mended=True))
+    else:
+        finders = (QuickText(log_format), CarefulText(log_format))
+    used: dict[str, str] = {}
+    for column, names in (mapping or {}).items():
+        found = [one for one in names if finders[-1].alone(one.lstrip("$")) is not None]
+        if found and column in MAPPABLE:
+            used[column] = found[0]
+    variables = {column: one.lstrip("$") for column, one in used.items()}
+    writers = [_Columns(finder, log_format, variables, trusted_proxies) for finder in finders]
+    ways = tuple(writer.way() for writer in writers)
+    return HitReading(ways=ways, fills=frozenset(ways[-1].values) | {"at_us"}, used=frozenset(used.items()))
+
+
+def _check_proxies(proxies: Iterable[str]) -> None:
+    for proxy in proxies:
+        if proxy.endswith((".", ":")):
+            continue
+        try:
+            ipaddress.ip_address(proxy)
+        except ValueError:
+            raise InvalidInput(
+                "trusted_proxies",
+                zh=f"{proxy} 不是地址，也不是以 . 或 : 结尾的地址前缀",
+                en=f"{proxy} is neither an address nor the beginning of one, ending in . or :",
+            ) from None
+
+
+class _Columns:
+    """Writes the expressions of one way."""
+
+    def __init__(
+        self, finder: _Finds, log_format: LogFormat, mapping: Mapping[str, str], trusted_proxies: Sequence[str]
+    ) -> None:
+        self._finder = finder
+        self._format = log_format
+        self._mapping = mapping
+        self._trusted = trusted_proxies
+        self._conditions: dict[str, None] = {}
+        self._fields: dict[str, str] = {}
+
+    def way(self) -> Way:
+        at_us = self._at_us()
+        made: dict[str, Callable[[], str | None]] = {
+            "ip": self._ip,
+            "method": self._method,
+            "path": self._path,
+            "status": lambda: self._number("status", ("status",), "INTEGER"),
+            "bytes": lambda: self._number("bytes", BYTES, "BIGINT"),
+            "user_agent": lambda: self._value(self._mapping.get("user_agent", "http_user_agent")),
+            "latency_ms": self._latency,
+        }
+        values, columns = dict[str, str](), dict[str, str]()
+        for column, kind in HIT_COLUMNS.items():
+            if column in _PLACED:
+                continue
+            value = made[column]() if column in made else self._value(self._named(column))
+            if value is None:
+                columns[column] = f"CAST(NULL AS {_TYPES[kind]})"
+                continue
+            values[column] = value
+            if self._format.escape == "default" and column in _TEXTS:
+                columns[column] = _unescaped(name(column))
+        return Way(
+            form=" AND ".join([self._finder.form, *self._conditions]),
+            at_us=at_us,
+            parsed=self._finder.parsed,
+            fields=self._fields,
+            values=values,
+            columns=columns,
+        )
+
+    def _raw(self, variable: str | None) -> str | None:
+        """A variable as it stands in the line."""
+        found = None if variable is None else self._finder.field(variable)
+        if found is None or variable is None:
+            return None
+        self._require(found)
+        self._fields[f"${variable}"] = found.sql
+        return name(f"${variable}")
+
+    def _require(self, found: Found) -> None:
+        """Lines that a field cannot be read from do not have the form."""
+        if found.condition is not None:
+            self._conditions[found.condition] = None
+
+    def _value(self, variable: str | None) -> str | None:
+        raw = self._raw(variable)
+        return None if raw is None else f"nullif(nullif({raw}, '-'), '')"
+
+    def _named(self, column: str) -> str | None:
+        return self._mapping.get(column) or named_for(column, self._format.variables)
+
+    def _first(self, variables: Iterable[str]) -> str | None:
+        return next((variable for variable in variables if variable in self._format.variables), None)
+
+    def _at_us(self) -> str:
+        mapped = self._mapping.get("at")
+        times = [mapped] if mapped else [variable for variable in INSTANTS if variable in self._format.variables]
+        found = [sql for variable in times if (sql := self._instant(variable)) is not None]
+        if not found:
+            raise InvalidInput(
+                "log_format", zh="格式中没有时间（$time_local、$time_iso8601 或 $msec）", en="has no time in it"
+            )
+        return found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
+
+    def _instant(self, variable: str) -> str | None:
+        found = self._finder.alone(variable)
+        if found is None:
+            return None
+        self._require(found)
+        raw = found.sql
+        exact = {
+            "msec": seconds_us,
+            "time_usec": lambda text: f"try_cast({text} AS BIGINT)",
+            "time_msec": lambda text: f"try(try_cast({text} AS BIGINT) * 1000)",
+            "time_local": time_local_us,
+            "time_iso8601": zoned_us,
+        }
+        if variable == "time_custom":
+            return self._custom_time(raw)
+        return exact.get(variable, instant_us)(raw)
+
+    def _custom_time(self, raw: str) -> str | None:
+        pattern = next(
+            part.pattern for part in self._format.parts if isinstance(part, Variable) and part.name == "time_custom"
+        )
+        if pattern is None:
+            return None
+        back = 0 if "%z" in pattern or pattern == "%s" else EIGHT_HOURS_US
+        if pattern == "%s":
+            return seconds_us(raw)
+        return f"epoch_us(try_strptime({raw}, {literal(pattern)})) - {back}"
+
+    def _ip(self) -> str | None:
+        mapped = self._mapping.get("ip")
+        direct = self._value(self._first(ADDRESSES))
+        if mapped is None:
+            return direct
+        value = self._value(mapped)
+        if mapped in FORWARDED_FOR and value is not None:
+            value = self._last_untrusted(value)
+        return f"coalesce({value}, {direct})" if value and direct and mapped not in ADDRESSES else value
+
+    def _last_untrusted(self, value: str) -> str:
+        entries = f"list_transform(string_split({value}, ','), lambda entry: trim(entry))"
+        tests = [
+            f"starts_with(entry, {literal(proxy)})" if proxy.endswith((".", ":")) else f"entry = {literal(proxy)}"
+            for proxy in self._trusted
+        ]
+        if tests:
+            entries = f"list_filter({entries}, lambda entry: NOT ({' OR '.join(tests)}))"
+        return f"nullif(nullif(list_last({entries}), '-'), '')"
+
+    def _method(self) -> str | None:
+        own = self._value(self._mapping.get("method") or self._first(("request_method",)))
+        if own is not None:
+            return own
+        request = self._raw(self._first(("request",)))
+        if request is None:
+            return None
+        return f"CASE WHEN regexp_matches({request}, {literal(_METHOD)}) THEN split_part({request}, ' ', 1) END"
+
+    def _path(self) -> str | None:
+        mapped = self._mapping.get("path")
+        if mapped:
+            return self._value(mapped)
+        request = self._raw(self._first(("request",)))
+        if request is not None:
+            blanks = f"regexp_extract({request}, {literal(_PATH_WITH_BLANKS)}, 1)"
+            two = f"split_part({request}, ' ', 2)"
+            return f"nullif(CASE WHEN {request} LIKE '% % % %' THEN {blanks} ELSE {two} END, '')"
+        whole = self._first(("request_uri",))
+        if whole is not None:
+            return self._value(whole)
+        path, query = (
+            self._value(self._first(("uri", "document_uri"))),
+            self._value(self._first(("args", "query_string"))),
+        )
+        marked = self._value(self._first(("query_with_mark",)))
+        if path is None:
+            return None
+        rest = f"'?' || {query}" if query else marked
+        return f"{path} || coalesce({rest}, '')" if rest else path
+
+    def _number(self, column: str, variables: Iterable[str], kind: str) -> str | None:
+        raw = self._raw(self._mapping.get(column) or self._first(variables))
+        return None if raw is None else f"try_cast({raw} AS {kind})"
+
+    def _latency(self) -> str | None:
+        """From page shown to request: no variable of the server says that, `$request_time` neither."""
+        variable = self._named("latency_ms")
+        raw = self._raw(variable)
+        if raw is None or variable is None:
+            return None
+        return f"try_cast({raw} AS DOUBLE) * {_MILLISECONDS.get(variable, 1.0)}"
+
+
+def _unescaped(value: str) -> str:
+    """A text without the server's escapes; as it stands where they are not those of clean UTF-8."""
+    return (
+        f"CASE WHEN contains({value}, '\\x') THEN coalesce(try(decode(try_cast({value} AS BLOB))), {value}) "
+        f"ELSE {value} END"
+    )

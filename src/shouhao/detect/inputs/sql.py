@@ -1,0 +1,96 @@
+"""SQL: texts and instants as DuckDB reads them, written once for logs and events."""
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+EARLIEST_US, LATEST_US = 946_684_800_000_000, 4_102_444_800_000_000  #: 2000 and 2100: no record lies outside
+EIGHT_HOURS_US = 8 * 3600 * 1_000_000  #: Asia/Shanghai has had no other offset since 1991
+
+_ZONE = r"\d:\d{2}.*(?:Z|[+-]\d{2}(?::?\d{2})?)$"
+_DIGITS = r"\d{9,19}(?:\.\d+)?"
+EXCEL_SERIAL = r"\d{5}(?:\.\d+)?"
+
+
+def literal(text: str) -> str:
+    """A text in SQL.
+
+    >>> literal("it's")
+    "'it''s'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def json_pointer(path: Iterable[str]) -> str:
+    """Where a value stands in a JSON object, in SQL; whatever its keys are.
+
+    >>> json_pointer(("request", "a/b"))
+    "'/request/a~1b'"
+    """
+    return literal("".join("/" + key.replace("~", "~0").replace("/", "~1") for key in path))
+
+
+def name(text: str) -> str:
+    """The name of a column or a table in SQL."""
+    return '"' + text.replace('"', '""') + '"'
+
+
+def pattern(text: str) -> str:
+    """A regular expression that matches a text and nothing else."""
+    return re.sub(r"([^\w\s])", r"\\\1", text).replace("\0", r"\x00")
+
+
+def time_local_us(text: str) -> str:
+    """Microseconds of `25/Nov/2026:08:00:00 +0800`, or null."""
+    return f"epoch_us(try_strptime({text}, '%d/%b/%Y:%H:%M:%S %z'))"
+
+
+def seconds_us(text: str) -> str:
+    """Microseconds of seconds with a fraction, exactly, or null."""
+    return f"CAST(CAST(try_cast({text} AS DECIMAL(16, 6)) AS DECIMAL(38, 6)) * 1000000 AS BIGINT)"
+
+
+def zoned_us(text: str) -> str:
+    """Microseconds of ISO 8601 with a zone, or null."""
+    return f"epoch_us(try_cast({text} AS TIMESTAMPTZ))"
+
+
+def has_zone(text: str) -> str:
+    """Whether a time says its zone."""
+    return f"regexp_matches({text}, {literal(_ZONE)})"
+
+
+def instant_us(text: str) -> str:
+    """Microseconds of a time as exports write it, or null.
+
+    That is ISO 8601 with a zone; seconds, or milli-, micro- or nanoseconds since 1970, told apart by their size;
+    nginx's `$time_local`; or a time without a zone, which is taken to be of Asia/Shanghai.
+    """
+    plain = f"regexp_replace(replace(replace(replace({text}, '/', '-'), '年', '-'), '月', '-'), '日\\s*', ' ')"
+    zoned = f"regexp_replace(replace({text}, '/', '-'), '\\s+([+-]\\d{{2}}:?\\d{{2}})$', '\\1')"
+    return f"""CASE
+        WHEN regexp_full_match({text}, {literal(_DIGITS)}) THEN {_since_1970_us(text)}
+        WHEN regexp_matches({text}, '^\\d+/[A-Z][a-z]{{2}}/\\d{{4}}:') THEN {time_local_us(text)}
+        WHEN {has_zone(text)} THEN {zoned_us(zoned)}
+        ELSE epoch_us(try_cast(trim({plain}) AS TIMESTAMP)) - {EIGHT_HOURS_US} END"""
+
+
+def _since_1970_us(text: str) -> str:
+    whole = f"try_cast(split_part({text}, '.', 1) AS BIGINT)"
+    size = f"strlen(split_part({text}, '.', 1))"
+    return f"""CASE WHEN {size} <= 10 THEN {seconds_us(text)}
+        WHEN {size} <= 13 THEN CAST(try_cast({text} AS DECIMAL(38, 6)) * 1000 AS BIGINT)
+        WHEN {size} <= 16 THEN {whole} ELSE {whole} // 1000 END"""
+
+
+def drop_relation(connection: "DuckDBPyConnection", relation: str) -> None:
+    """Drop a table or a view of this name, if there is one."""
+    for kind in ("view", "table"):
+        found = connection.execute(
+            f"SELECT database_name, schema_name FROM duckdb_{kind}s() WHERE {kind}_name = ?", [relation]
+        ).fetchall()
+        for database, schema in found:
+            connection.execute(f'DROP {kind} "{database}"."{schema}"."{relation}"')

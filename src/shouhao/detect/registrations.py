@@ -1,0 +1,94 @@
+"""Registrations: where and when accounts were made, and which followed each other at one place; counted only.
+
+The platform's own event of a new account names no phone and no address, for it comes from a form before the first
+sign-in. The place is then that of the first thing the account does within half an hour.
+"""
+
+from collections.abc import Mapping
+
+import ibis
+from ibis.expr.types import Table
+
+from shouhao.detect.identifiers import in_house, prefix_of
+from shouhao.detect.model import Tables
+from shouhao.kernel.clock import MINUTE_US
+
+_FIRST_WITHIN_US = 30 * MINUTE_US
+_COLUMNS = ("device_id", "ip")
+
+
+def series_of(tables: Tables, *, gap_us: int, least: int) -> Mapping[str, Table]:
+    """Runs of new accounts at one device, address or network, their accounts, and how many are new among all.
+
+    Args:
+        gap_us: a longer pause ends a run.
+        least: accounts in a run; shorter ones do not appear.
+    """
+    outside = tables.events.filter(~in_house(tables.events) & tables.events.account_id.notnull())
+    made = _placed(outside)
+    runs = _runs(made, gap_us)
+    series = runs.group_by("place_kind", "place", "run").agg(
+        accounts=runs.account_id.nunique(), first_at_us=runs.at_us.min(), last_at_us=runs.at_us.max()
+    )
+    series = series.filter(series.accounts >= least)
+    there = _at_places(outside)
+    near = (there.at_us >= series.first_at_us - gap_us) & (there.at_us <= series.last_at_us + gap_us)
+    met = series.join(there, ["place_kind", "place", near])
+    active = met.group_by("place_kind", "place", "run").agg(active=met.account_id.nunique())
+    sizes = there.group_by("place_kind", "place").agg(accounts_there=there.account_id.nunique())
+    return {
+        "series": series.join(active, ["place_kind", "place", "run"]).join(sizes, ["place_kind", "place"]),
+        "series_accounts": runs.semi_join(series, ["place_kind", "place", "run"])
+        .select("place_kind", "place", "run", "account_id")
+        .distinct(),
+        "registered": outside.agg(
+            registered=ibis.cases((outside.kind == "account_registered", outside.account_id)).nunique(),
+            active=outside.account_id.nunique(),
+            from_us=outside.at_us.min(),
+            until_us=outside.at_us.max(),
+        ),
+    }
+
+
+def _placed(outside: Table) -> Table:
+    """Each new account once, with its place: account_id, at_us, device_id, ip."""
+    is_made = outside.kind == "account_registered"
+    made = (
+        outside.filter(is_made)
+        .group_by("account_id")
+        .agg(made_at_us=outside.at_us.min(), own_device=outside.device_id.min(), own_ip=outside.ip.min())
+    )
+    known = outside.filter(~is_made & (outside.device_id.notnull() | outside.ip.notnull()))
+    known = known.select("account_id", "at_us", "event_id", *_COLUMNS)
+    met = made.join(known, ["account_id"])
+    since = met.at_us - met.made_at_us
+    met = met.filter((since >= 0) & (since <= _FIRST_WITHIN_US))
+    order = ibis.window(group_by=met.account_id, order_by=[met.at_us, met.event_id])
+    first = met.mutate(place_in_order=ibis.row_number().over(order))
+    first = first.filter(first.place_in_order == 0).select("account_id", first_device="device_id", first_ip="ip")
+    joined = made.left_join(first, "account_id")
+    return joined.select(
+        account_id=joined.account_id,
+        at_us=joined.made_at_us,
+        device_id=joined.own_device.fill_null(joined.first_device),
+        ip=joined.own_ip.fill_null(joined.first_ip),
+    )
+
+
+def _at_places(rows: Table) -> Table:
+    """Rows once for each place they name: the device, the address, and its /24 or /48, over which a block is spread."""
+    values = {"device": rows.device_id, "ip": rows.ip, "prefix": prefix_of(rows.ip)}
+    parts = [rows.select("account_id", "at_us", place=v, place_kind=ibis.literal(kind)) for kind, v in values.items()]
+    every = ibis.union(*parts)
+    return every.filter(every.place.notnull() & (every.place != ""))
+
+
+def _runs(made: Table, gap_us: int) -> Table:
+    """New accounts with the number of their run at each place."""
+    rows = _at_places(made)
+    place = [rows.place_kind, rows.place]
+    order = [rows.at_us, rows.account_id]
+    before = rows.at_us.lag(1).over(ibis.window(group_by=place, order_by=order))
+    rows = rows.mutate(starts=ibis.cases((before.isnull() | (rows.at_us - before > gap_us), 1), else_=0))
+    so_far = ibis.cumulative_window(group_by=[rows.place_kind, rows.place], order_by=[rows.at_us, rows.account_id])
+    return rows.mutate(run=rows.starts.sum().over(so_far).cast("int64"))

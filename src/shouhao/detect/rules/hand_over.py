@@ -1,0 +1,305 @@
+"""Hand-over: A gives a slot back and B has it before anybody else could, because both work for one seller.
+
+What it looks for: gaps too short for strangers (retakes.py), the same two again and again, takers who share a device, a
+payer or a patient with the giver even if minutes pass, and takers who are first at everybody's returned slots. A
+waitlist hands slots on in the same second lawfully: what was offered and accepted is cleared, and so is what a person
+booked at a window, by phone or at a kiosk (returned_slots.py). Slots that wander between the patients of one account
+are for swapped_patients.py.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import ClassVar, TypeVar
+
+import pyarrow as pa
+from ibis.expr.types import Table
+
+from shouhao.detect.model import Says, Speaks, Subject, Suspicion, Tables, Wanted
+from shouhao.detect.odds import binomial_tail, together, usual, weight_of
+from shouhao.detect.retakes import Judged, Retake, StrangerPolicy, judged, retakes_of, snatchers
+from shouhao.detect.returned_slots import looks, relations, retakes
+from shouhao.kernel.clock import SECOND_US
+
+T = TypeVar("T")
+
+OWASP = "OAT-021 Denial of Inventory"
+_SCALPING = "OAT-005 Scalping"
+_KINDS_ZH = {
+    "device": "设备",
+    "payer": "付款人",
+    "phone": "手机号",
+    "patient": "就诊人",
+    "session_token": "登录会话",
+    "ip": "网络地址",
+    "face": "人脸",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """From when on a hand-over is worth saying, and how much it may weigh."""
+
+    strangers: StrangerPolicy = field(default_factory=StrangerPolicy)
+    least_p: float = 0.003  #: of one gap: a single coincidence says no more than 3
+    least_weight: float = 3.0  #: twenty to one; less happens to honest people every day, and rings pool it
+    most: float = 6.0  #: 400 to 1: whatever the figures, the data may be wrong in a way nobody thought of
+    least_people: int = 30  #: to know what is usual
+    pair_times: int = 3  #: a couple that swaps does it once, perhaps twice
+    related_patients: int = 3  #: a family gives a slot to one of its own, perhaps to two
+    inside_times: int = 2  #: in a household one slot may go from one to the other
+    snatch_times: int = 3  #: whoever buys takes one slot, perhaps two: the buyer is not the seller
+
+
+class HandOver:
+    """One returns, the other takes: see the file."""
+
+    code: ClassVar[str] = "hand_over"
+    version: ClassVar[int] = 1
+    needs: ClassVar[frozenset[str]] = frozenset({"events.kind", "events.slot_id"})
+
+    def __init__(self, policy: Policy | None = None) -> None:
+        self._policy = policy or Policy()
+
+    def count(self, tables: Tables) -> Mapping[str, Table]:
+        """Every retake that nobody explains, what the two share, and how many looked."""
+        return {"retakes": retakes(tables), "relations": relations(tables), "looks": looks(tables)}
+
+    def judge(self, counted: Mapping[str, pa.Table]) -> Iterable[Suspicion | Speaks]:
+        """Suspicions, by account."""
+        policy = self._policy
+        every = retakes_of(counted["retakes"], counted["relations"])
+        (seen,) = counted["looks"].to_pylist()
+        per_booking = (seen["looks"] or 0) / max(1, seen["booked"] or 0)
+        fast_with_all = snatchers(every, policy.strangers)
+        each = judged(every, looks_per_booking=per_booking, policy=policy.strangers)
+        by_seller: dict[Subject, list[Judged]] = defaultdict(list)
+        for one in each:
+            if one.retake.taker not in fast_with_all:
+                by_seller[one.retake.seller].append(one)
+        yield from _gaps(by_seller, policy)
+        yield from _snatches(each, policy)
+        yield from _pairs(every, policy)
+        yield from _related(every, policy)
+
+    def judge_rings(
+        self, counted: Mapping[str, pa.Table], ring_of: Mapping[Subject, str]
+    ) -> Iterable[Suspicion | Speaks]:
+        """The gaps of whole rings, and whether their slots stay inside; a member alone may have given back but one."""
+        policy = self._policy
+        every = retakes_of(counted["retakes"], counted["relations"])
+        (seen,) = counted["looks"].to_pylist()
+        per_booking = (seen["looks"] or 0) / max(1, seen["booked"] or 0)
+        fast_with_all = snatchers(every, policy.strangers)
+        each = judged(every, looks_per_booking=per_booking, policy=policy.strangers)
+        by_ring: dict[Subject, list[Judged]] = defaultdict(list)
+        for one in each:
+            ring = ring_of.get(one.retake.seller)
+            if ring is not None and (one.retake.taker not in fast_with_all or one.retake.taker in ring_of):
+                by_ring[Subject(kind="ring", id=ring)].append(one)
+        yield from _gaps(by_ring, policy)
+        yield from _inside(every, ring_of, policy)
+
+
+def _inside(every: Sequence[Retake], ring_of: Mapping[Subject, str], policy: Policy) -> Iterator[Suspicion]:
+    """Rings whose slots go to their own, against how often their own are first at what strangers give back.
+
+    Two who hand over again and again may be why they are a ring, so they are left out here.
+    """
+    pairs = Counter((one.seller, one.taker) for one in every)
+    once = [one for one in every if pairs[(one.seller, one.taker)] < policy.pair_times]
+    given: dict[str, list[Retake]] = defaultdict(list)
+    elsewhere: Counter[str] = Counter()
+    for one in once:
+        if one.seller in ring_of:
+            given[ring_of[one.seller]].append(one)
+        if one.taker in ring_of and ring_of.get(one.seller) != ring_of[one.taker]:
+            elsewhere[ring_of[one.taker]] += 1
+    for ring, of in sorted(given.items()):
+        stayed = [one for one in of if ring_of.get(one.taker) == ring]
+        rate = (elsewhere[ring] + 0.5) / (len(once) - len(of) + 1)
+        weight = weight_of(binomial_tail(n=len(of), k=len(stayed), p=min(1.0, rate)), most=policy.most)
+        if len(stayed) < policy.inside_times or weight < policy.least_weight:
+            continue
+        yield suspicion(
+            Subject(kind="ring", id=ring),
+            "hand_over.inside",
+            Says(
+                zh=f"团伙退出的 {len(of)} 个号中有 {len(stayed)} 个由自己人取得，偶然应为 {len(of) * rate:.2f} 个",
+                en=f"{len(stayed)} of {len(of)} slots that the ring gave back were taken by its own; "
+                f"chance would give {len(of) * rate:.2f}",
+            ),
+            figures=(len(stayed), len(of) * rate, policy.inside_times),
+            weight=weight,
+            of=stayed,
+            members=tuple(sorted({s for one in stayed for s in (one.seller, one.taker)}, key=lambda s: (s.kind, s.id))),
+        )
+
+
+def _gaps(by_seller: Mapping[Subject, list[Judged]], policy: Policy) -> Iterator[Suspicion]:
+    """Whose returned slots go too fast, whoever takes them; each of its gaps counts, the long ones for it.
+
+    Args:
+        by_seller: of an account, or of a ring with all its members' slots.
+    """
+    for seller, known in _in_order(by_seller):
+        weight = weight_of(together(max(policy.least_p, one.p) for one in known), most=policy.most)
+        if weight < policy.least_weight:
+            continue
+        quick = sum(one.retake.gap_us <= one.quick_gap_us for one in known)
+        gap_s = median(one.retake.gap_us for one in known) / SECOND_US
+        usual_s = median(one.usual_gap_us for one in known) / SECOND_US
+        yield suspicion(
+            seller,
+            "hand_over.gaps",
+            Says(
+                zh=f"退出且被他人取走的 {len(known)} 个号中，{quick} 个快得陌生人做不到；"
+                f"间隔中位数 {gap_s:.1f} 秒，陌生人通常 {usual_s:.0f} 秒",
+                en=f"Of {len(known)} slots it gave back and another took, {quick} went faster than strangers can take "
+                f"them; median gap {gap_s:.1f} s, of strangers {usual_s:.0f} s",
+            ),
+            figures=(gap_s, usual_s, median(one.quick_gap_us for one in known) / SECOND_US),
+            weight=weight,
+            of=[one.retake for one in known],
+            members=_sellers(known) if seller.kind == "ring" else (),
+        )
+
+
+def _sellers(known: Iterable[Judged]) -> tuple[Subject, ...]:
+    return tuple(sorted({one.retake.seller for one in known}, key=lambda s: (s.kind, s.id)))
+
+
+def _snatches(each: Iterable[Judged], policy: Policy) -> Iterator[Suspicion]:
+    """Who is first at slots that different people gave back: it watches for them with a script."""
+    by_taker: dict[Subject, list[Judged]] = defaultdict(list)
+    for one in each:
+        by_taker[one.retake.taker].append(one)
+    for taker, known in _in_order(by_taker):
+        sellers = {one.retake.seller for one in known}
+        if len(sellers) < policy.snatch_times:
+            continue
+        weight = weight_of(together(max(policy.least_p, one.p) for one in known), most=policy.most)
+        if weight < policy.least_weight:
+            continue
+        gap_s = median(one.retake.gap_us for one in known) / SECOND_US
+        usual_s = median(one.usual_gap_us for one in known) / SECOND_US
+        yield suspicion(
+            taker,
+            "hand_over.snatches",
+            Says(
+                zh=f"抢到 {len(sellers)} 个不同账号退出的号，间隔中位数 {gap_s:.1f} 秒，他人通常 {usual_s:.0f} 秒",
+                en=f"Took slots that {len(sellers)} different people gave back, after {gap_s:.1f} s in the median; "
+                f"others need {usual_s:.0f} s",
+            ),
+            figures=(gap_s, usual_s, median(one.quick_gap_us for one in known) / SECOND_US),
+            weight=weight,
+            of=[one.retake for one in known],
+            owasp=_SCALPING,
+        )
+
+
+def _pairs(every: Sequence[Retake], policy: Policy) -> Iterator[Suspicion]:
+    """The same two again and again, against the chance that just this one is first of all who tried there."""
+    pairs: dict[tuple[Subject, Subject], list[Retake]] = defaultdict(list)
+    gives: dict[Subject, int] = defaultdict(int)
+    takes: dict[Subject, int] = defaultdict(int)
+    for one in every:
+        pairs[(one.seller, one.taker)].append(one)
+        gives[one.seller] += 1
+        takes[one.taker] += 1
+    for (seller, taker), of in sorted(pairs.items(), key=lambda item: [(s.kind, s.id) for s in item[0]]):
+        if len(of) < policy.pair_times:
+            continue
+        elsewhere = (takes[taker] - len(of) + 0.5) / (len(every) - gives[seller] + 1)
+        there = 1 / (1 + median(one.accounts_tried for one in of))
+        # Somebody had to be the first one, so the first time is no coincidence yet.
+        p = binomial_tail(n=gives[seller] - 1, k=len(of) - 1, p=max(elsewhere, there))
+        weight = weight_of(p, most=policy.most)
+        if weight < policy.least_weight:
+            continue
+        expected = gives[seller] * max(elsewhere, there)
+        for who, other in ((seller, taker), (taker, seller)):
+            yield suspicion(
+                who,
+                "hand_over.pair",
+                Says(
+                    zh=f"同一对账号之间转手 {len(of)} 次，偶然应为 {expected:.2f} 次",
+                    en=f"The same two accounts handed over {len(of)} slots; chance would give {expected:.2f}",
+                ),
+                figures=(len(of), expected, policy.pair_times),
+                weight=weight,
+                of=of,
+                members=(other,),
+            )
+
+
+def _related(every: Sequence[Retake], policy: Policy) -> Iterator[Suspicion]:
+    """Whose returned slots go to people it shares something with, however long that takes."""
+    by_seller: dict[Subject, list[Retake]] = defaultdict(list)
+    for one in every:
+        by_seller[one.seller].append(one)
+    related = {seller: [one for one in of if one.related] for seller, of in by_seller.items()}
+    rate = usual(((len(of), len(related[s])) for s, of in by_seller.items()), least_people=policy.least_people)
+    if rate is None:
+        return
+    for seller, of in _in_order(related):
+        receivers = {one.taker_patient or one.taker.id for one in of}
+        if len(receivers) < policy.related_patients:
+            continue
+        n = len(by_seller[seller])
+        weight = weight_of(rate.tail(n=n, k=len(of)), most=policy.most)
+        if weight < policy.least_weight:
+            continue
+        kinds = sorted({kind for one in of for kind in one.related})
+        yield suspicion(
+            seller,
+            "hand_over.related",
+            Says(
+                zh=f"退出的 {n} 个号中有 {len(of)} 个归于与其共用{'、'.join(_KINDS_ZH[k] for k in kinds)}的账号，"
+                f"涉及 {len(receivers)} 名就诊人",
+                en=f"{len(of)} of {n} slots it gave back went to accounts with which it shares {', '.join(kinds)}, "
+                f"for {len(receivers)} patients",
+            ),
+            figures=(len(of), n * rate.mean, policy.related_patients),
+            weight=weight,
+            of=of,
+            members=tuple(sorted({one.taker for one in of}, key=lambda s: (s.kind, s.id))),
+        )
+
+
+def suspicion(
+    subject: Subject,
+    code: str,
+    says: Says,
+    *,
+    figures: tuple[float, float, float],
+    weight: float,
+    of: Sequence[Retake],
+    members: tuple[Subject, ...] = (),
+    owasp: str = OWASP,
+) -> Suspicion:
+    """A suspicion that rests on retakes.
+
+    Args:
+        figures: measured, expected, threshold.
+    """
+    measured, expected, threshold = figures
+    return Suspicion(
+        subject=subject,
+        code=code,
+        says=says,
+        measured=float(measured),
+        expected=float(expected),
+        threshold=float(threshold),
+        weight=weight,
+        first_at_us=min(one.returned_at_us for one in of),
+        last_at_us=max(one.taken_at_us for one in of),
+        wanted=(Wanted(table="events", event_ids=tuple(sorted({e for one in of for e in one.event_ids}))),),
+        owasp=owasp,
+        members=members,
+    )
+
+
+def _in_order(by: Mapping[Subject, T]) -> list[tuple[Subject, T]]:
+    return sorted(by.items(), key=lambda item: (item[0].kind, item[0].id))

@@ -1,0 +1,191 @@
+"""Insiders: staff who add slots or look at patients out of pattern.
+
+Staff are held against their colleagues: of the same department where enough of them add slots, of the house otherwise.
+A night shift works at night, a chronic patient is fitted in every week by the same doctor and comes; what is out of
+pattern is one who adds at hours when the others do not, for people who do not come, paid for by the same purse, or for
+members of a ring. Looks without need are looks at a patient of whom nothing else is known for a week around.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pyarrow as pa
+from ibis.expr.types import Table
+
+from shouhao.detect.extra_slots import extras, looks_without_need
+from shouhao.detect.model import Says, Speaks, Subject, Suspicion, Tables, Wanted
+from shouhao.detect.odds import Usual, usual, weight_of
+from shouhao.kernel.clock import DAY_US
+
+_OWASP = "OAT-021 Denial of Inventory"
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """When a member of staff is out of pattern."""
+
+    opens_hour: int = 7  #: local; from then on somebody is at the desk
+    closes_hour: int = 19
+    least_colleagues: int = 5  #: who do the same; with fewer there is no pattern to be out of
+    least: int = 5  #: extra slots, or patients looked at, of the kind
+    purse_patients: int = 3  #: paid for by one purse or account: a family needs an extra slot for one, perhaps two
+    need_within_us: int = 7 * DAY_US  #: somebody was here, or is about to come
+    most: float = 6.0
+    least_weight: float = 3.0  #: twenty to one
+
+
+class Insiders:
+    """Staff out of pattern: see the file."""
+
+    code: ClassVar[str] = "insiders"
+    version: ClassVar[int] = 1
+    needs: ClassVar[frozenset[str]] = frozenset({"events.kind", "events.staff_id"})
+
+    def __init__(self, policy: Policy | None = None) -> None:
+        self._policy = policy or Policy()
+
+    def count(self, tables: Tables) -> Mapping[str, Table]:
+        """Extra slots with what became of them, and how many looks each member of staff took without need."""
+        hours = (self._policy.opens_hour, self._policy.closes_hour)
+        return {
+            "extras": extras(tables.events, hours=hours),
+            "looks": looks_without_need(tables.events, within_us=self._policy.need_within_us),
+        }
+
+    def judge(self, counted: Mapping[str, pa.Table]) -> Iterable[Suspicion | Speaks]:
+        """Suspicions, by staff."""
+        rows = _sorted(counted["extras"])
+        few = _of_few_purses(rows, self._policy)
+        for pattern, kind in (
+            ("off_hours", lambda row: bool(row["off_hours"])),
+            ("nobody_came", lambda row: bool(row["decided"] and not row["came"])),
+            ("one_purse", lambda row: (row["staff_id"], _purse(row)) in few),
+        ):
+            yield from _out_of_pattern(rows, pattern, kind, self._policy)
+        yield from _lookers(counted["looks"], self._policy)
+
+    def judge_rings(
+        self, counted: Mapping[str, pa.Table], ring_of: Mapping[Subject, str]
+    ) -> Iterable[Suspicion | Speaks]:
+        """Staff whose extra slots go to members of rings, by patient, account or payer."""
+
+        def in_ring(row: Row) -> bool:
+            who = [Subject(kind="patient", id=row["patient_id"])]
+            who += [Subject(kind="account", id=row["account_id"])] if row["account_id"] else []
+            who += [Subject(kind="payer", id=row["payer_id"])] if row["payer_id"] else []
+            return any(one in ring_of for one in who)
+
+        yield from _out_of_pattern(_sorted(counted["extras"]), "in_rings", in_ring, self._policy)
+
+
+_SAYS = {
+    "off_hours": ("加号 {n} 个，其中 {k} 个在非工作时间", "{k} of {n} extra slots were added outside working hours"),
+    "nobody_came": ("加号中应到诊的 {n} 个有 {k} 个无人到诊", "Of {n} extra slots that were due, nobody came to {k}"),
+    "one_purse": (
+        "加号 {n} 个，其中 {k} 个由同一账号或付款人为多人取得",
+        "{k} of {n} extra slots were had by one purse or account for several people",
+    ),
+    "in_rings": ("加号 {n} 个，其中 {k} 个给了团伙成员", "{k} of {n} extra slots went to members of rings"),
+}
+
+
+def _sorted(extras_of: pa.Table) -> list[Row]:
+    return sorted(extras_of.to_pylist(), key=lambda r: (r["staff_id"], r["at_us"], r["event_id"]))
+
+
+def _purse(row: Row) -> tuple[str, str] | None:
+    """Who pays, or on whose account it is; None where neither is known."""
+    for name in ("payer_id", "account_id"):
+        if row[name] is not None:
+            return name, row[name]
+    return None
+
+
+def _of_few_purses(rows: Sequence[Row], policy: Policy) -> set[tuple[str, tuple[str, str] | None]]:
+    patients: dict[tuple[str, tuple[str, str] | None], set[str]] = defaultdict(set)
+    for row in rows:
+        if _purse(row) is not None:
+            patients[(row["staff_id"], _purse(row))].add(row["patient_id"])
+    return {key for key, of in patients.items() if len(of) >= policy.purse_patients}
+
+
+def _out_of_pattern(
+    rows: Sequence[Row], pattern: str, kind: Callable[[Row], bool], policy: Policy
+) -> Iterator[Suspicion]:
+    asked = [row for row in rows if row["decided"]] if pattern == "nobody_came" else rows
+    by_staff: dict[str, list[Row]] = defaultdict(list)
+    for row in asked:
+        by_staff[row["staff_id"]].append(row)
+    counts = {staff: (len(of), sum(map(kind, of))) for staff, of in by_staff.items()}
+    home = {staff: _home(of) for staff, of in by_staff.items()}
+    for staff, of in sorted(by_staff.items()):
+        n, k = counts[staff]
+        if k < policy.least:
+            continue
+        near = [count for other, count in counts.items() if other != staff and home[other] == home[staff]]
+        everybody = [count for other, count in counts.items() if other != staff]
+        rate = usual(near, least_people=policy.least_colleagues) or usual(
+            everybody, least_people=policy.least_colleagues
+        )
+        if rate is None:
+            continue
+        weight = weight_of(rate.tail(n=n, k=k), most=policy.most)
+        if weight >= policy.least_weight:
+            yield _told(staff, [row for row in of if kind(row)], pattern, n, rate, weight, policy)
+
+
+def _home(rows: Sequence[Row]) -> str:
+    """The department for which somebody adds most."""
+    count = Counter(row["department_id"] or "" for row in rows)
+    return min(count, key=lambda name: (-count[name], name))
+
+
+def _told(staff: str, of: Sequence[Row], pattern: str, n: int, rate: Usual, weight: float, policy: Policy) -> Suspicion:
+    zh, en = _SAYS[pattern]
+    people = sorted({row["patient_id"] for row in of if row["patient_id"]})
+    return Suspicion(
+        subject=Subject(kind="staff", id=staff),
+        code=f"insiders.{pattern}",
+        says=Says(zh=zh.format(n=n, k=len(of)), en=en.format(n=n, k=len(of))),
+        measured=float(len(of)),
+        expected=n * rate.mean,
+        threshold=float(policy.least),
+        weight=weight,
+        first_at_us=min(row["at_us"] for row in of),
+        last_at_us=max(row["at_us"] for row in of),
+        wanted=(Wanted(table="events", event_ids=tuple(sorted(row["event_id"] for row in of))),),
+        owasp=_OWASP,
+        members=tuple(Subject(kind="patient", id=one) for one in people),
+    )
+
+
+def _lookers(looks: pa.Table, policy: Policy) -> Iterator[Suspicion]:
+    rows = sorted(looks.to_pylist(), key=lambda row: row["staff_id"])
+    for row in rows:
+        if row["needless"] < policy.least:
+            continue
+        others = [(one["looked"], one["needless"]) for one in rows if one is not row]
+        rate = usual(others, least_people=policy.least_colleagues)
+        if rate is None:
+            continue
+        weight = weight_of(rate.tail(n=row["looked"], k=row["needless"]), most=policy.most)
+        if weight < policy.least_weight:
+            continue
+        yield Suspicion(
+            subject=Subject(kind="staff", id=row["staff_id"]),
+            code="insiders.looks_without_need",
+            says=Says(
+                zh=f"查看 {row['looked']} 名就诊人，其中 {row['needless']} 名前后一周内没有任何就诊事项",
+                en=f"Looked at {row['looked']} patients, of whom {row['needless']} had nothing to do here for a week",
+            ),
+            measured=float(row["needless"]),
+            expected=row["looked"] * rate.mean,
+            threshold=float(policy.least),
+            weight=weight,
+            first_at_us=row["first_at_us"],
+            last_at_us=row["last_at_us"],
+            wanted=(Wanted(table="events", where={"staff_id": row["staff_id"], "kind": "viewed"}),),
+        )

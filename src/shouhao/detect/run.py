@@ -1,0 +1,150 @@
+"""Run: the whole path from two tables to findings with their places.
+
+Each detector counts and judges; what was said of accounts joins with what they share into rings; weights add up; the
+rows behind each claim are found. What comes out depends on the tables and the detectors alone.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import ibis
+import pyarrow as pa
+
+from shouhao.detect import evidence
+from shouhao.detect.company import company
+from shouhao.detect.counting import per_minute
+from shouhao.detect.model import Detector, Source, Speaks, Subject, Suspicion, Tables
+from shouhao.detect.rings import Ring, Rings, belongs, edges_in, edges_of, hand_over_edges, patients_of, with_patients
+from shouhao.detect.rules import DETECTORS
+from shouhao.detect.scoring import Finding, ScoringPolicy, findings
+from shouhao.detect.speaks_for import SpeaksFor
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+@runtime_checkable
+class JudgesRings(Protocol):
+    """A detector that has something to say of whole rings as well, whose members may do little each."""
+
+    def judge_rings(
+        self, counted: Mapping[str, pa.Table], ring_of: Mapping[Subject, str]
+    ) -> Iterable[Suspicion | Speaks]:
+        """What its counts mean for rings: their ids by member."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """What was found."""
+
+    findings: tuple[Mapping[str, Any], ...]  #: as lines of findings.jsonl, the highest score first
+    rings: tuple[Ring, ...]  #: those that a finding is about
+    abstained: Mapping[str, tuple[str, ...]]  #: by detector, the columns that it lacked
+    detector_versions: Mapping[str, int]
+
+
+def tables_of(connection: "DuckDBPyConnection") -> Tables:
+    """The relations `hits` and `events` of a connection, as detectors count in them."""
+    backend = ibis.duckdb.from_connection(connection)
+    hits, events = backend.table("hits"), backend.table("events")
+    has = frozenset(
+        f"{name}.{column}" for name, table in (("hits", hits), ("events", events)) for column in _known(table)
+    )
+    tables = Tables(hits=hits, events=events, has=has)
+    if "hits.at_us" not in has:
+        return tables
+    counted = backend.create_table("hits_per_minute", per_minute(tables, "hits"))
+    return replace(tables, per_minute=counted)
+
+
+def analyze(
+    tables: Tables,
+    sources: Sequence[Source],
+    *,
+    detectors: Sequence[type[Detector]] = DETECTORS,
+    policy: ScoringPolicy | None = None,
+) -> Analysis:
+    """Everything that the detectors say of these tables, scored and led back to its rows."""
+    said: list[Suspicion | Speaks] = []
+    abstained = {}
+    kept: list[tuple[JudgesRings, Mapping[str, pa.Table]]] = []
+    for kind in detectors:
+        missing = tuple(sorted(kind.needs - tables.has))
+        if missing:
+            abstained[kind.code] = missing
+            continue
+        detector = kind()
+        counted = _counted(detector, tables)
+        said += detector.judge(counted)
+        if isinstance(detector, JudgesRings):
+            kept.append((detector, counted))
+    found_rings = _rings(tables, said)
+    ring_of = belongs(found_rings)
+    for judge, of in kept:
+        said += judge.judge_rings(of, ring_of)
+    said += company(found_rings, said, everybody=_everybody(tables))
+    speaks = SpeaksFor(about={one.subject for one in said})
+    spoken = _counted(speaks, tables)
+    said += [*speaks.judge(spoken), *speaks.judge_rings(spoken, ring_of)]
+    versions = {kind.code: kind.version for kind in detectors} | {speaks.code: speaks.version}
+    found = findings(
+        said,
+        detector_versions=versions,
+        input_sha256={source.name: source.sha256 for source in sources},
+        policy=policy,
+    )
+    named = {finding.subject.id for finding in found if finding.subject.kind == "ring"}
+    return Analysis(
+        findings=tuple(_placed(tables, sources, found)),
+        rings=tuple(ring for ring in found_rings if ring.id in named),
+        abstained=abstained,
+        detector_versions=versions,
+    )
+
+
+def _counted(detector: Detector, tables: Tables) -> dict[str, pa.Table]:
+    return {name: table.to_pyarrow() for name, table in detector.count(tables).items()}
+
+
+def _rings(tables: Tables, said: Iterable[Suspicion | Speaks]) -> tuple[Ring, ...]:
+    """Who hangs together, by what accounts share and by slots that they hand each other."""
+    if "events.account_id" not in tables.has:
+        return ()
+    rings = Rings()
+    rings.add([*edges_of(edges_in(tables).to_pyarrow()), *hand_over_edges(said)])
+    found = rings.found()
+    return with_patients(found, patients_of(tables, found).to_pyarrow()) if found else ()
+
+
+def _everybody(tables: Tables) -> int:
+    """How many accounts there are."""
+    if "events.account_id" not in tables.has:
+        return 0
+    return int(tables.events.account_id.nunique().to_pyarrow().as_py())
+
+
+def _placed(tables: Tables, sources: Sequence[Source], found: Sequence[Finding]) -> Iterable[dict[str, Any]]:
+    """Findings with the places of the rows that they rest on; all are looked up together."""
+    asked = [[list(wanted) for wanted in finding.wanted()] for finding in found]
+    every = [one for of in asked for wanted in of for one in wanted]
+    places = iter(evidence.find(tables, every))
+    by_number = {source.number: source for source in sources}
+    for finding, of in zip(found, asked, strict=True):
+        told = []
+        for wanted in of:
+            rows = sorted({row for _ in wanted for row in next(places).rows}, key=_by_place)
+            told.append(evidence.cite(rows[: evidence.MOST_ROWS], by_number))
+        yield finding.as_dict(told)
+
+
+def _by_place(place: evidence.Place) -> tuple[int, int, int, str]:
+    source = -1 if place.source is None else place.source
+    return source, place.byte_start, place.byte_end, place.event_id or ""
+
+
+def _known(table: ibis.Table) -> list[str]:
+    """The columns that carry anything."""
+    counts = table.agg(**{name: table[name].count() for name in table.columns}).to_pyarrow().to_pylist()[0]
+    return [name for name in table.columns if counts[name]]

@@ -1,0 +1,62 @@
+"""A seller who returns and has the buyer book at once, two accounts that pass slots on, and one who snatches."""
+
+from detect.bookings import all_of, handed_over, slot_of
+from detect.detector_checks import Example
+from detect.people import HOUR_US, MINUTE_US, SECOND_US, Rows, release_us
+from shouhao.detect.model import Subject
+
+SOLD_US = release_us(0) + 3 * HOUR_US
+
+
+def sales(count: int, *, seller: str = "seller", gap_us: int = 900_000) -> Rows:
+    """Each to another buyer, who comes from an own phone and never again."""
+    return all_of(
+        handed_over(
+            slot_of("dr20", 0, 40 + n),
+            (seller, f"{seller}-name{n}"),
+            (f"{seller}-buyer{n}", f"{seller}-patient{n}"),
+            at_us=SOLD_US + n * 20 * MINUTE_US,
+            gap_us=gap_us + n * 1_000,
+        )
+        for n in range(count)
+    )
+
+
+def passed_on(count: int) -> Rows:
+    """Two accounts between whom slots wander, so that neither ever pays."""
+    return all_of(
+        handed_over(
+            slot_of("dr21", 1, 40 + n),
+            ("left", f"left-name{n}"),
+            ("right", f"right-name{n}"),
+            at_us=SOLD_US + n * 31 * MINUTE_US,
+            gap_us=40 * SECOND_US,
+        )
+        for n in range(count)
+    )
+
+
+def snatched(count: int) -> Rows:
+    """One account has what unrelated people give back before they have put the phone down."""
+    return all_of(
+        handed_over(
+            slot_of("dr22", 2, 40 + n),
+            (f"stranger{n}", f"stranger-name{n}"),
+            ("watcher", f"watched-for{n}"),
+            at_us=SOLD_US + n * 17 * MINUTE_US,
+            gap_us=700_000,
+        )
+        for n in range(count)
+    )
+
+
+EXAMPLE = Example(
+    guilty=all_of([sales(4), passed_on(5), snatched(4)]),
+    too_little=all_of([sales(1), passed_on(2), snatched(2)]),
+    finds=frozenset(Subject(kind="account", id=name) for name in ("seller", "left", "right", "watcher")),
+    codes=frozenset({"hand_over.gaps", "hand_over.pair", "hand_over.snatches"}),
+    spared=frozenset(
+        Subject(kind="account", id=name)
+        for name in (*(f"seller-buyer{n}" for n in range(4)), *(f"stranger{n}" for n in range(4)))
+    ),
+)

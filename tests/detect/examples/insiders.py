@@ -1,0 +1,71 @@
+"""A department that fits people in by day, one who does so by night for people who never come, and one who looks on."""
+
+from detect.bookings import event, slot_of
+from detect.detector_checks import Example
+from detect.people import DAY_US, HOUR_US, MINUTE_US, Rows, release_us
+from shouhao.detect.model import Subject
+
+NINE_US = release_us(0) + 2 * HOUR_US
+NIGHT_US = release_us(0) + 15 * HOUR_US
+
+
+def added(staff: str, n: int, at_us: int, *, patient: str, came: bool, payer: str | None = None) -> Rows:
+    """One extra slot, and whether somebody came two days later."""
+    window = {"channel": "window", "staff_id": staff, "device_id": None, "session_token": None, "ip": None}
+    slot = slot_of("dr05", 0, 200 + 50 * (sum(staff.encode()) % 37) + n)
+    row = event("extra_slot_added", at_us, slot, "", patient, **window)
+    seen = event("checked_in" if came else "no_show", at_us + 2 * DAY_US, slot, "", patient, **window)
+    if payer is not None:
+        row["payer_id"] = payer
+    return Rows(events=[{**row, "account_id": None}, {**seen, "account_id": None}])
+
+
+def colleagues(count: int = 8, each: int = 12) -> Rows:
+    """Add by day; most come, one fits the same chronic patient in every time, and one works late now and then."""
+    rows = Rows()
+    for c in range(count):
+        for n in range(each):
+            late = c == 1 and n % 6 == 5
+            at_us = (NIGHT_US if late else NINE_US) + n * 23 * MINUTE_US // 2
+            patient = "chronic" if c == 0 else f"fitted-{c}-{n}"
+            rows = rows.plus(added(f"nurse{c}", n, at_us, patient=patient, came=(n + c) % 9 != 0))
+    return rows
+
+
+def insider(count: int) -> Rows:
+    """Adds at ten in the evening, for people who share a purse, and of whom hardly any come."""
+    rows = Rows()
+    for n in range(count):
+        at_us = NIGHT_US + n * MINUTE_US
+        rows = rows.plus(added("insider", n, at_us, patient=f"sold{n}", came=n % 7 == 0, payer="middleman"))
+    return rows
+
+
+def looks(staff: str, count: int, *, needed: bool) -> Rows:
+    """Looks at so many patients, who are here today or who are not."""
+    rows = Rows()
+    for n in range(count):
+        patient = f"{staff}-looked{n}"
+        rows.events.append(
+            {"kind": "viewed", "at_us": NINE_US + n * MINUTE_US, "staff_id": staff, "patient_id": patient}
+        )
+        if needed:
+            rows.events.append(event("checked_in", NINE_US + HOUR_US, {}, f"{staff}-a{n}", patient, channel="kiosk"))
+    return rows
+
+
+def desk(count: int = 7) -> Rows:
+    """Staff who look at whoever stands before them."""
+    rows = Rows()
+    for n in range(count):
+        rows = rows.plus(looks(f"desk{n}", 15, needed=True))
+    return rows
+
+
+EXAMPLE = Example(
+    guilty=colleagues().plus(insider(12)).plus(desk()).plus(looks("curious", 14, needed=False)),
+    too_little=colleagues().plus(insider(3)).plus(desk()).plus(looks("curious", 3, needed=False)),
+    finds=frozenset({Subject(kind="staff", id="insider"), Subject(kind="staff", id="curious")}),
+    codes=frozenset(f"insiders.{name}" for name in ("off_hours", "nobody_came", "one_purse", "looks_without_need")),
+    spared=frozenset(Subject(kind="staff", id=name) for name in ("nurse0", "nurse1", "nurse7", "desk3")),
+)
