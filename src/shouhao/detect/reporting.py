@@ -58,7 +58,7 @@ def report_of(inputs: Inputs, tables: Tables, analysis: Analysis, *, command: Se
         hot_sessions=hot,
         curves=data.sell_out_curves(tables, [one.session_id for one in hot[:_CURVES]]),
         rhythms=data.rhythms(tables, {one["finding_id"]: data.subjects_of(one) for one in shown}),
-        excerpts=read_excerpts(shown, {file.name: _text(file) for file in inputs.files}),
+        excerpts=read_excerpts(shown, {file.name: _text(file) for file in inputs.files if len(file.text)}),
         command=tuple(command),
         made_at=made_at,
         detector_versions=analysis.detector_versions,

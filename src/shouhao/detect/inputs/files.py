@@ -67,6 +67,8 @@ class InputFile:
     text: Text
     stopped: Stopped | None
     hashing: Future[str]
+    read_from: int = 0  #: bytes before are known from an earlier run; a line begins here
+    lines_before: int = 0  #: lines in those bytes
 
     def source(self, number: int) -> Source:
         """What findings say of it; waits until it is hashed."""
@@ -115,7 +117,7 @@ def open_files(
             problems.add("given_twice", path.name)
         once.setdefault(real, (path, kind))
     given = list(once.values())
-    named = sorted(zip(_names([path for path, _ in given]), given, strict=True))
+    named = sorted(zip(short_names([path for path, _ in given]), given, strict=True))
     opening = partial(_open, spool=spool, line_limit=line_limit)
     hashing = ThreadPoolExecutor(1, "hash")
     try:
@@ -136,10 +138,10 @@ def open_files(
     return [file for file, _ in opened]
 
 
-def _names(paths: Sequence[Path]) -> list[str]:
+def short_names(paths: Sequence[Path]) -> list[str]:
     """For each path the shortest end of it that no other path has.
 
-    >>> _names([Path("/a/access.log"), Path("/b/access.log"), Path("/a/x.csv")])
+    >>> short_names([Path("/a/access.log"), Path("/b/access.log"), Path("/a/x.csv")])
     ['a/access.log', 'b/access.log', 'x.csv']
     """
     parts = [Path(os.path.abspath(path)).parts for path in paths]  # noqa: PTH100 - resolve() would follow links

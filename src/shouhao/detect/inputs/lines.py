@@ -75,8 +75,8 @@ class Lines:
 
 
 def ranges(file: InputFile, size: int = RANGE_BYTES) -> list[tuple[int, int]]:
-    """The ranges of a file, in order."""
-    return [(start, min(start + size, len(file.text))) for start in range(0, len(file.text), size)]
+    """The ranges of what is to be read of a file, in order."""
+    return [(start, min(start + size, len(file.text))) for start in range(file.read_from, len(file.text), size)]
 
 
 def cut(file: InputFile, begin: int, end: int, *, limit: int = LINE_LIMIT_BYTES) -> Lines:

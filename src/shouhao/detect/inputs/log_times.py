@@ -95,7 +95,7 @@ def _log(
     number: int, file: InputFile, dated: Iterator[DatedLines], *, problems: Problems, now_us: int | None
 ) -> DatedLog:
     """Take a log's ranges from those of all, and tell what was wrong in it."""
-    count, last_us = 0, _NEVER_US
+    count, last_us = file.lines_before, _NEVER_US
     parts = []
     for _ in ranges(file):
         part = next(dated)
@@ -103,7 +103,7 @@ def _log(
         count += part.lines.count
         last_us = int(part.at_us[-1]) if len(part.at_us) else last_us
         parts.append(part)
-    return DatedLog(number=number, file=file, ranges=tuple(parts), line_count=count)
+    return DatedLog(number=number, file=file, ranges=tuple(parts), line_count=count - file.lines_before)
 
 
 def _date(cursor: "DuckDBPyConnection", lines: Lines, reading: HitReading) -> DatedLines:
