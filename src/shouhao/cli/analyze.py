@@ -5,17 +5,20 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
+from shouhao.cli.analyze_live import LiveOptions, follow
 from shouhao.kernel.clock import HOSPITAL_ZONE, SystemClock
 from shouhao.kernel.errors import InvalidInput
 
 
 def analyze(
+    context: typer.Context,
     out: Annotated[Path, typer.Option("--out", help="结果目录 Folder for the result", file_okay=False)],
     access_log: Annotated[
         list[Path] | None, typer.Option("--access-log", help="访问日志，可多次 Access log, repeatable", dir_okay=False)
@@ -35,19 +38,53 @@ def analyze(
         list[str] | None, typer.Option("--map", help="列=变量或表头，可多次 COLUMN=NAME, repeatable")
     ] = None,
     *,
+    state: Annotated[
+        Path | None,
+        typer.Option("--state", help="状态目录：每晚只读新增部分 Folder that keeps what was read", file_okay=False),
+    ] = None,
+    keep_days: Annotated[
+        int, typer.Option("--keep-days", help="状态与实时分析保留的天数 Days that are kept", min=1, max=3660)
+    ] = 30,
+    live: Annotated[bool, typer.Option("--live", help="跟随本平台的事件日志 Follow the platform's event log")] = False,
+    replay: Annotated[
+        Path | None, typer.Option("--replay", help="重演某次 --live 的输出目录 Do a live run again", file_okay=False)
+    ] = None,
+    lateness: Annotated[
+        int,
+        typer.Option("--lateness", help="实时：允许迟到的秒数 Live: seconds an event may be late", min=0, max=86_400),
+    ] = 120,
+    every: Annotated[
+        int,
+        typer.Option("--every", help="实时：全部检测的间隔，分钟 Live: minutes between full looks", min=1, max=1440),
+    ] = 30,
     as_json: Annotated[bool, typer.Option("--json", help="JSON 输出 JSON output")] = False,
 ) -> None:
     """从日志与预约导出中找出号贩线索；有行未能读取则退出码为 1。 Find scalping in exports; exit 1: lines were lost."""
-    if not access_log and not events:
+    if live or replay:
+        if access_log or events or state:
+            raise typer.BadParameter("--live, --replay: --access-log, --events, --state")
+        options = LiveOptions(out=out, replay=replay, lateness_s=lateness, every_min=every, keep_days=keep_days)
+        typer.echo(msgspec.json.encode(follow(context.obj, options)).decode())
+        return
+    if not access_log and not events and not state:
         raise typer.BadParameter("--access-log, --events")
-    summary, lost = _analyzed(out, access_log or [], log_format, events or [], _mapping(mapping or []))
+    summary, lost = _analyzed(
+        out, access_log or [], log_format, events or [], _mapping(mapping or []), state=state, keep_days=keep_days
+    )
     typer.echo(msgspec.json.encode(summary).decode() if as_json else _said(summary))
     if lost:
         raise typer.Exit(1)
 
 
 def _analyzed(
-    out: Path, logs: Sequence[Path], log_format: str, events: Sequence[Path], mapping: dict[str, list[str]]
+    out: Path,
+    logs: Sequence[Path],
+    log_format: str,
+    events: Sequence[Path],
+    mapping: dict[str, list[str]],
+    *,
+    state: Path | None,
+    keep_days: int,
 ) -> tuple[dict[str, Any], bool]:
     # Imported here: they take a second, and every other command would wait for it.
     import duckdb  # noqa: PLC0415
@@ -59,10 +96,12 @@ def _analyzed(
     from shouhao.detect.reporting import report_of  # noqa: PLC0415
     from shouhao.detect.run import analyze as run  # noqa: PLC0415
     from shouhao.detect.run import tables_of  # noqa: PLC0415
+    from shouhao.detect.state_inputs import read_into_state  # noqa: PLC0415
 
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out) as spool, duckdb.connect(str(Path(spool, "rows.duckdb"))) as connection:
-        inputs = read_inputs(
+        read = read_inputs if state is None else partial(read_into_state, folder=state, keep_days=keep_days)
+        inputs = read(
             connection,
             access_logs=logs,
             log_format=log_format,

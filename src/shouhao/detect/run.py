@@ -4,7 +4,7 @@ Each detector counts and judges; what was said of accounts joins with what they 
 rows behind each claim are found. What comes out depends on the tables and the detectors alone.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -33,6 +33,10 @@ class JudgesRings(Protocol):
     ) -> Iterable[Suspicion | Speaks]:
         """What its counts mean for rings: their ids by member."""
         ...
+
+
+#: What a detector counts in some tables, by name.
+Counting = Callable[[Detector, Tables], Mapping[str, pa.Table]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +69,16 @@ def analyze(
     *,
     detectors: Sequence[type[Detector]] = DETECTORS,
     policy: ScoringPolicy | None = None,
+    relations: bool = True,
+    counting: Counting | None = None,
 ) -> Analysis:
-    """Everything that the detectors say of these tables, scored and led back to its rows."""
+    """Everything that the detectors say of these tables, scored and led back to its rows.
+
+    Args:
+        relations: whether who hangs together with whom is asked as well.
+        counting: runs what a detector counts; None for the plain way.
+    """
+    count = counting or _counted
     said: list[Suspicion | Speaks] = []
     abstained = {}
     kept: list[tuple[JudgesRings, Mapping[str, pa.Table]]] = []
@@ -76,18 +88,19 @@ def analyze(
             abstained[kind.code] = missing
             continue
         detector = kind()
-        counted = _counted(detector, tables)
+        counted = count(detector, tables)
         said += detector.judge(counted)
         if isinstance(detector, JudgesRings):
             kept.append((detector, counted))
-    found_rings = _rings(tables, said)
+    found_rings = _rings(tables, said) if relations else ()
     ring_of = belongs(found_rings)
     for judge, of in kept:
         said += judge.judge_rings(of, ring_of)
     said += company(found_rings, said, everybody=_everybody(tables))
     speaks = SpeaksFor(about={one.subject for one in said})
-    spoken = _counted(speaks, tables)
-    said += [*speaks.judge(spoken), *speaks.judge_rings(spoken, ring_of)]
+    if any(isinstance(one, Suspicion) for one in said):
+        spoken = _counted(speaks, tables)
+        said += [*speaks.judge(spoken), *speaks.judge_rings(spoken, ring_of)]
     versions = {kind.code: kind.version for kind in detectors} | {speaks.code: speaks.version}
     found = findings(
         said,

@@ -89,6 +89,16 @@ def read(
         after_seq = found[-1]["seq"]
 
 
+def read_raw(
+    connection: Connection, *, after_seq: int = 0, until_seq: int | None = None, most: int = 5000
+) -> Sequence[Sequence[Any]]:
+    """Rows as they are stored, `seq` and then `Event`'s fields, in the order of `seq`: for whoever follows the log."""
+    query = select(*(events.c[name] for name in ("seq", *_COLUMNS))).where(events.c.seq > after_seq)
+    if until_seq is not None:
+        query = query.where(events.c.seq <= until_seq)
+    return connection.execute(query.order_by(events.c.seq).limit(most)).all()
+
+
 def _exported(row: dict[str, Any]) -> dict[str, Any]:
     released_at_us = row["released_at_us"]
     row["event_id"] = f"ev_{row['seq']:012d}"
