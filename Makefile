@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 PACKAGES = src/shouhao tests bench
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
 
-.PHONY: help setup demo test check bench lock docs clean
+.PHONY: help setup spark demo test check bench lock docs clean
 
 help:
 	@echo "make setup   a virtual environment in .venv with pinned dependencies"
+	@echo "make spark   what \`shouhao analyze --engine spark\` needs beside a Java runtime"
 	@echo "make demo    a seeded hospital, a real morning, report.html (HEADLESS=1 ends by itself)"
 	@echo "make test    every check and every test"
 	@echo "make check   formatting, lint, types, arrows between rooms"
@@ -44,6 +45,14 @@ $(VENV)/.dlib: requirements/dlib.txt $(VENV)/.dev
 	@$(PIP) --no-build-isolation -r requirements/dlib.txt
 	@touch $@
 
+# Spark comes as source that holds its own archives; nothing is compiled.
+$(VENV)/.spark: requirements/spark.txt $(VENV)/.dev
+	@echo "==> installing Spark (requirements/spark.txt, by hash; 430 MB)"
+	@$(PIP) --no-build-isolation -r requirements/spark.txt
+	@touch $@
+
+spark: $(VENV)/.spark
+
 setup: $(VENV)/.dlib
 	@echo "==> ready: $(BIN)/shouhao --help"
 
@@ -72,6 +81,8 @@ lock:
 	  --no-annotate --no-header --quiet pyproject.toml --extra dev -c requirements/run.txt -o requirements/dev.txt
 	@uv pip compile --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
 	  --no-annotate --no-header --quiet pyproject.toml --extra dlib -c requirements/dev.txt -o requirements/dlib.txt
+	@uv pip compile --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+	  --no-annotate --no-header --quiet pyproject.toml --extra spark -c requirements/run.txt -o requirements/spark.txt
 
 docs: $(VENV)/.run
 	@$(BIN)/python tools/reference.py

@@ -1,10 +1,8 @@
 """Every registered detector passes the shared checks; one without an example fails."""
 
-import ibis
 import pytest
 
 from detect.detector_checks import CHECKS, example_of, spares_honest_people
-from detect.tables import tables
 from shouhao.detect.rules import DETECTORS
 
 
@@ -22,11 +20,3 @@ def test_every_detector(kind, check):
 @pytest.mark.parametrize("kind", DETECTORS, ids=lambda kind: kind.__name__)
 def test_no_detector_accuses_honest_people(kind):
     spares_honest_people(kind())
-
-
-@pytest.mark.parametrize("kind", DETECTORS, ids=lambda kind: kind.__name__)
-def test_counting_could_run_on_spark(kind):
-    """The expressions compile for Spark as well; whether the answers agree is tested where a cluster is."""
-    rows = example_of(kind).guilty
-    for expression in kind().count(tables(hits=rows.hits[:50], events=rows.events[:50])).values():
-        assert ibis.to_sql(expression, dialect="pyspark")

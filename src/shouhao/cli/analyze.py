@@ -3,11 +3,13 @@
 import shlex
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
@@ -15,6 +17,22 @@ import typer
 from shouhao.cli.analyze_live import LiveOptions, follow
 from shouhao.kernel.clock import HOSPITAL_ZONE, SystemClock
 from shouhao.kernel.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from shouhao.detect.model import Tables
+
+
+class Engine(StrEnum):
+    """Where the counting is done."""
+
+    DUCKDB = "duckdb"
+    SPARK = "spark"
+
+
+#: Makes tables to count in, of rows in DuckDB and a folder to work in.
+Counting = Callable[["DuckDBPyConnection", Path], "Tables"]
 
 
 def analyze(
@@ -38,6 +56,13 @@ def analyze(
         list[str] | None, typer.Option("--map", help="列=变量或表头，可多次 COLUMN=NAME, repeatable")
     ] = None,
     *,
+    engine: Annotated[
+        Engine, typer.Option("--engine", help="计数引擎：本机或 Spark 集群 Counts here, or on a Spark cluster")
+    ] = Engine.DUCKDB,
+    spark_master: Annotated[
+        str | None,
+        typer.Option("--spark-master", help="Spark 主节点地址，默认取 Spark 自身配置 Master; default: Spark's own"),
+    ] = None,
     state: Annotated[
         Path | None,
         typer.Option("--state", help="状态目录：每晚只读新增部分 Folder that keeps what was read", file_okay=False),
@@ -68,12 +93,36 @@ def analyze(
         return
     if not access_log and not events and not state:
         raise typer.BadParameter("--access-log, --events")
-    summary, lost = _analyzed(
-        out, access_log or [], log_format, events or [], _mapping(mapping or []), state=state, keep_days=keep_days
-    )
+    if spark_master and engine is not Engine.SPARK:
+        raise typer.BadParameter("--spark-master: --engine spark")
+    with _counting(engine, spark_master) as counting:
+        summary, lost = _analyzed(
+            out,
+            access_log or [],
+            log_format,
+            events or [],
+            _mapping(mapping or []),
+            counting=counting,
+            state=state,
+            keep_days=keep_days,
+        )
     typer.echo(msgspec.json.encode(summary).decode() if as_json else _said(summary))
     if lost:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _counting(engine: Engine, spark_master: str | None) -> Iterator[Counting]:
+    """What makes tables to count in, of rows in DuckDB and a folder to work in."""
+    if engine is Engine.DUCKDB:
+        from shouhao.detect.run import tables_of  # noqa: PLC0415 - as below
+
+        yield lambda connection, _: tables_of(connection)
+        return
+    from shouhao.detect.spark import spark_session, tables_on  # noqa: PLC0415 - an extra
+
+    with spark_session(spark_master) as session:
+        yield lambda connection, folder: tables_on(session, connection, folder)
 
 
 def _analyzed(
@@ -83,6 +132,7 @@ def _analyzed(
     events: Sequence[Path],
     mapping: dict[str, list[str]],
     *,
+    counting: Counting,
     state: Path | None,
     keep_days: int,
 ) -> tuple[dict[str, Any], bool]:
@@ -95,7 +145,6 @@ def _analyzed(
     from shouhao.detect.report.page import write_report  # noqa: PLC0415
     from shouhao.detect.reporting import report_of  # noqa: PLC0415
     from shouhao.detect.run import analyze as run  # noqa: PLC0415
-    from shouhao.detect.run import tables_of  # noqa: PLC0415
     from shouhao.detect.state_inputs import read_into_state  # noqa: PLC0415
 
     out.mkdir(parents=True, exist_ok=True)
@@ -110,7 +159,7 @@ def _analyzed(
             now_us=SystemClock().now_us(),
             spool=Path(spool),
         )
-        tables = tables_of(connection)
+        tables = counting(connection, Path(spool))
         analysis = run(tables, inputs.sources)
         with (out / "findings.jsonl").open("wb") as file:
             file.write(msgspec.json.Encoder().encode_lines(analysis.findings))

@@ -1,8 +1,7 @@
 """Evidence: where the rows lie that a reason rests on, so that anybody can cut them out of the files and read them.
 
 All reasons that ask for the same columns are answered by one join, whatever their number. What leaves here depends on
-the rows alone: earliest first, then by file and byte. A reason that rests on very many rows cites the first of them,
-and says how many there are.
+the rows alone. A reason that rests on very many rows cites the earliest of them, and says how many there are.
 """
 
 from collections import defaultdict
@@ -37,20 +36,33 @@ class Place:
 class Places:
     """The rows that one reason rests on."""
 
-    rows: tuple[Place, ...]  #: the first `MOST_ROWS` of them
+    rows: tuple[Place, ...]  #: at most `MOST_ROWS` of them, by file and byte
     total: int
 
 
-def find(tables: Tables, wanted: Sequence[Wanted], *, most: int = MOST_ROWS) -> list[Places]:
-    """The places of each request, in the order of the requests."""
-    found: list[list[Place]] = [[] for _ in wanted]
-    totals = [0] * len(wanted)
-    for (name, columns), numbers in sorted(_alike(wanted).items()):
+def find(tables: Tables, reasons: Sequence[Sequence[Wanted]], *, most: int = MOST_ROWS) -> list[Places]:
+    """The rows of each reason, given the requests that it makes, in the order of the reasons.
+
+    A row that several requests of a reason select is cited and counted once; only where there are more than `most`, and
+    the requests ask for different columns, it may be counted for each.
+    """
+    found: list[set[Place]] = [set() for _ in reasons]
+    totals = [0] * len(reasons)
+    for (name, columns), numbered in sorted(_alike(reasons).items()):
         table = tables.hits if name == "hits" else tables.events
-        for number, place, total in _joined(table, name, columns, [(n, wanted[n]) for n in numbers], most):
-            found[number].append(place)
-            totals[number] = total
-    return [Places(rows=tuple(rows), total=total) for rows, total in zip(found, totals, strict=True)]
+        of_reason: dict[int, int] = {}
+        for number, place, total in _joined(table, name, columns, numbered, most):
+            found[number].add(place)
+            of_reason[number] = total
+        for number, total in of_reason.items():
+            totals[number] += total
+    return [
+        Places(
+            rows=tuple(sorted(rows, key=_by_place)[:most]),
+            total=total if total > most else len(rows),
+        )
+        for rows, total in zip(found, totals, strict=True)
+    ]
 
 
 def cite(places: Iterable[Place], sources: Mapping[int, Source]) -> list[dict[str, Any]]:
@@ -69,12 +81,18 @@ def cite(places: Iterable[Place], sources: Mapping[int, Source]) -> list[dict[st
     return told
 
 
-def _alike(wanted: Sequence[Wanted]) -> dict[tuple[str, tuple[str, ...]], list[int]]:
-    """Numbers of the requests by their table and columns."""
-    alike: dict[tuple[str, tuple[str, ...]], list[int]] = defaultdict(list)
-    for number, one in enumerate(wanted):
-        columns = (*sorted(one.where), *(("event_id",) if one.event_ids else ()))
-        alike[(one.table, columns)].append(number)
+def _by_place(place: Place) -> tuple[int, int, int, str]:
+    source = -1 if place.source is None else place.source
+    return source, place.byte_start, place.byte_end, place.event_id or ""
+
+
+def _alike(reasons: Sequence[Sequence[Wanted]]) -> dict[tuple[str, tuple[str, ...]], list[tuple[int, Wanted]]]:
+    """The requests with the numbers of their reasons, by their table and columns."""
+    alike: dict[tuple[str, tuple[str, ...]], list[tuple[int, Wanted]]] = defaultdict(list)
+    for number, requests in enumerate(reasons):
+        for one in requests:
+            columns = (*sorted(one.where), *(("event_id",) if one.event_ids else ()))
+            alike[(one.table, columns)].append((number, one))
     return alike
 
 
@@ -100,7 +118,7 @@ def _joined(
         byte_start=rows.byte_start,
         byte_end=rows.byte_end,
         event_id=rows.event_id,
-    )
+    ).distinct()
     order = [joined.at_us, joined.source, joined.byte_start, joined.event_id]
     counted = joined.mutate(
         place=ibis.row_number().over(ibis.window(group_by=joined.number, order_by=order)),

@@ -12,10 +12,11 @@ import ibis
 import pyarrow as pa
 
 from shouhao.detect import evidence
+from shouhao.detect.bonds import bonds
 from shouhao.detect.company import company
 from shouhao.detect.counting import per_minute
 from shouhao.detect.model import Detector, Source, Speaks, Subject, Suspicion, Tables
-from shouhao.detect.rings import Ring, Rings, belongs, edges_in, edges_of, hand_over_edges, patients_of, with_patients
+from shouhao.detect.rings import Ring, Rings, belongs, patients_of, with_patients
 from shouhao.detect.rules import DETECTORS
 from shouhao.detect.scoring import Finding, ScoringPolicy, findings
 from shouhao.detect.speaks_for import SpeaksFor
@@ -52,15 +53,22 @@ class Analysis:
 def tables_of(connection: "DuckDBPyConnection") -> Tables:
     """The relations `hits` and `events` of a connection, as detectors count in them."""
     backend = ibis.duckdb.from_connection(connection)
-    hits, events = backend.table("hits"), backend.table("events")
+    return tables_in(backend.table("hits"), backend.table("events"), keep=backend.create_table)
+
+
+def tables_in(hits: ibis.Table, events: ibis.Table, *, keep: Callable[[str, ibis.Table], ibis.Table]) -> Tables:
+    """Two tables of any engine, as detectors count in them.
+
+    Args:
+        keep: makes a table of that name from an expression that several detectors start from.
+    """
     has = frozenset(
         f"{name}.{column}" for name, table in (("hits", hits), ("events", events)) for column in _known(table)
     )
     tables = Tables(hits=hits, events=events, has=has)
     if "hits.at_us" not in has:
         return tables
-    counted = backend.create_table("hits_per_minute", per_minute(tables, "hits"))
-    return replace(tables, per_minute=counted)
+    return replace(tables, per_minute=keep("hits_per_minute", per_minute(tables, "hits")))
 
 
 def analyze(
@@ -126,7 +134,7 @@ def _rings(tables: Tables, said: Iterable[Suspicion | Speaks]) -> tuple[Ring, ..
     if "events.account_id" not in tables.has:
         return ()
     rings = Rings()
-    rings.add([*edges_of(edges_in(tables).to_pyarrow()), *hand_over_edges(said)])
+    rings.add(bonds(tables, list(said), everybody=_everybody(tables)))
     found = rings.found()
     return with_patients(found, patients_of(tables, found).to_pyarrow()) if found else ()
 
@@ -140,21 +148,15 @@ def _everybody(tables: Tables) -> int:
 
 def _placed(tables: Tables, sources: Sequence[Source], found: Sequence[Finding]) -> Iterable[dict[str, Any]]:
     """Findings with the places of the rows that they rest on; all are looked up together."""
-    asked = [[list(wanted) for wanted in finding.wanted()] for finding in found]
-    every = [one for of in asked for wanted in of for one in wanted]
-    places = iter(evidence.find(tables, every))
+    asked = [finding.wanted() for finding in found]
+    places = iter(evidence.find(tables, [wanted for of in asked for wanted in of]))
     by_number = {source.number: source for source in sources}
     for finding, of in zip(found, asked, strict=True):
-        told = []
-        for wanted in of:
-            rows = sorted({row for _ in wanted for row in next(places).rows}, key=_by_place)
-            told.append(evidence.cite(rows[: evidence.MOST_ROWS], by_number))
-        yield finding.as_dict(told)
-
-
-def _by_place(place: evidence.Place) -> tuple[int, int, int, str]:
-    source = -1 if place.source is None else place.source
-    return source, place.byte_start, place.byte_end, place.event_id or ""
+        rests_on = [next(places) for _ in of]
+        line = finding.as_dict([evidence.cite(one.rows, by_number) for one in rests_on])
+        for told, one in zip((*line["reasons"], *line["speaks_for"]), rests_on, strict=True):
+            told["evidence_total"] = one.total
+        yield line
 
 
 def _known(table: ibis.Table) -> list[str]:
