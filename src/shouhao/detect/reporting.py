@@ -1,15 +1,27 @@
 """Reporting: an analysis and what was read become the values that the page shows."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from shouhao.detect.inputs.files import InputFile
-from shouhao.detect.inputs.problems import Problem as InputProblem
+from shouhao.detect.inputs.problems import Group
 from shouhao.detect.inputs.read import Inputs
 from shouhao.detect.model import Says, Tables
 from shouhao.detect.report import data
 from shouhao.detect.report.excerpts import Unpacked, compression_of, read_excerpts
-from shouhao.detect.report.model import Abstained, Counts, Overlap, Problem, Report, Skew, SourceRead
+from shouhao.detect.report.model import (
+    Abstained,
+    Counts,
+    Forecast,
+    HotSession,
+    Overlap,
+    Problem,
+    Report,
+    Skew,
+    SourceRead,
+)
+from shouhao.detect.rules.hot_slots import HotSlots, forecast, weekday_of
 from shouhao.detect.run import Analysis
 from shouhao.detect.scoring import ScoringPolicy
 
@@ -25,11 +37,11 @@ def report_of(inputs: Inputs, tables: Tables, analysis: Analysis, *, command: Se
     """
     shown = analysis.findings[:_IN_FULL]
     rings = {ring.id: ring for ring in analysis.rings}
-    hot = data.hot_sessions(tables)
+    hot = _with_forecasts(data.hot_sessions(tables), tables)
     policy = ScoringPolicy()
     return Report(
         sources=_sources(inputs, tables),
-        problems=tuple(_problem(one) for one in inputs.problems),
+        problems=tuple(map(_problem, inputs.problems.groups)),
         counts=Counts(
             hits=inputs.hits.hit_count,
             events=inputs.events.event_count,
@@ -69,9 +81,6 @@ def report_of(inputs: Inputs, tables: Tables, analysis: Analysis, *, command: Se
 
 def _sources(inputs: Inputs, tables: Tables) -> tuple[SourceRead, ...]:
     spans = _spans(tables)
-    aside: dict[str, int] = {}
-    for one in inputs.problems:
-        aside[one.file] = aside.get(one.file, 0) + 1
     return tuple(
         SourceRead(
             name=source.name,
@@ -79,7 +88,7 @@ def _sources(inputs: Inputs, tables: Tables) -> tuple[SourceRead, ...]:
             size_bytes=source.size_bytes,
             kind=source.kind,
             rows=spans.get(source.number, {}).get("n", 0),
-            set_aside=aside.get(source.name, 0),
+            set_aside=inputs.problems.lines_lost(source.name),
             first_at_us=spans.get(source.number, {}).get("first"),
             last_at_us=spans.get(source.number, {}).get("last"),
             whole=inputs.files[source.number].stopped is None,
@@ -97,6 +106,25 @@ def _spans(tables: Tables) -> dict[int, Mapping[str, Any]]:
     return found
 
 
+def _with_forecasts(hot: Sequence[HotSession], tables: Tables) -> tuple[HotSession, ...]:
+    """Each session with what to expect when slots of its doctor are released on that weekday again."""
+    if not hot:
+        return ()
+    counted = HotSlots().count(tables)
+    foretold = forecast({"sessions": counted["sessions"].to_pyarrow()})
+    known = {(one.doctor_id, one.weekday): one for one in foretold}
+    told = []
+    for session in hot:
+        one = known.get((session.doctor_id or "", weekday_of(session.released_at_us)))
+        given = (
+            None
+            if one is None
+            else Forecast(releases=one.releases, low_s=one.least_s, middle_s=one.expected_s, high_s=one.most_s)
+        )
+        told.append(replace(session, forecast=given))
+    return tuple(told)
+
+
 def _overlap(tables: Tables) -> Overlap | None:
     """The time that logs and events both cover."""
     spans = [
@@ -109,8 +137,9 @@ def _overlap(tables: Tables) -> Overlap | None:
     return Overlap(first_at_us=first, last_at_us=last) if first < last else None
 
 
-def _problem(one: InputProblem) -> Problem:
-    return Problem(file=one.file, line=one.line, byte=one.byte, says=Says(zh=one.zh, en=one.en))
+def _problem(group: Group) -> Problem:
+    one = group.first
+    return Problem(file=one.file, line=one.line, byte=one.byte, says=Says(zh=one.zh, en=one.en), count=group.count)
 
 
 def _text(file: InputFile) -> Unpacked:

@@ -5,7 +5,7 @@ status 1. All else is worth knowing and loses nothing.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,18 @@ class Rule:
     en: str
     loses: bool = False  #: a line or more is not in the tables
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """All problems of one rule in one file."""
+
+    first: Problem  #: by byte and line
+    count: int
+    loses: bool  #: something of the file is not in the tables
+
+
+#: They end the reading of a file; what was lost by them is no number of lines.
+_REST_OF_FILE = frozenset({"stopped", "after_the_end"})
 
 RULES: Mapping[str, Rule] = {
     # files
@@ -120,6 +132,7 @@ class Problems:
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
         self._kept: dict[str, list[Problem]] = {}
+        self._groups: dict[tuple[str, str], Group] = {}
 
     def add(
         self, rule: str, file: str, *, line: int | None = None, byte: int | None = None, count: int = 1, **data: Any
@@ -130,15 +143,20 @@ class Problems:
             data: what the words of the rule use.
         """
         self._counts[rule] = self._counts.get(rule, 0) + count
-        kept = self._kept.setdefault(rule, [])
+        kept, group = self._kept.setdefault(rule, []), self._groups.get((rule, file))
+        if len(kept) >= KEPT and group is not None and (byte is None or _place(group.first) <= (byte, line or 0)):
+            self._groups[(rule, file)] = replace(group, count=group.count + count)
+            return
+        words = RULES[rule]
+        told = {name: _short(value) for name, value in data.items()}
+        one = Problem(
+            file=file, line=line, byte=byte, rule=rule, zh=words.zh.format(**told), en=words.en.format(**told)
+        )
+        first = one if group is None else min(group.first, one, key=_place)
+        before = 0 if group is None else group.count
+        self._groups[(rule, file)] = Group(first=first, count=before + count, loses=words.loses)
         if len(kept) < KEPT:
-            words = RULES[rule]
-            told = {name: _short(value) for name, value in data.items()}
-            kept.append(
-                Problem(
-                    file=file, line=line, byte=byte, rule=rule, zh=words.zh.format(**told), en=words.en.format(**told)
-                )
-            )
+            kept.append(one)
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -149,6 +167,19 @@ class Problems:
     def loses(self) -> bool:
         """Whether a line or more of the inputs is not in the tables."""
         return any(RULES[rule].loses for rule in self._counts)
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """All problems by file and rule, in the order in which the first ones stand in the files."""
+        return tuple(sorted(self._groups.values(), key=lambda one: (one.first.file, _place(one.first), one.first.rule)))
+
+    def lines_lost(self, file: str) -> int:
+        """How many lines of a file are not in the tables, as far as they can be told from each other."""
+        return sum(
+            group.count
+            for (rule, of), group in self._groups.items()
+            if of == file and group.loses and rule not in _REST_OF_FILE
+        )
 
     def __iter__(self) -> Iterator[Problem]:
         """The kept ones, by rule, file and byte."""
@@ -164,6 +195,10 @@ def write_problems(problems: Iterable[Problem], path: Path) -> None:
     """Write problems as JSON Lines, as `problems.jsonl` beside the findings."""
     with path.open("wb") as file:
         file.write(msgspec.json.Encoder().encode_lines(list(problems)))
+
+
+def _place(one: Problem) -> tuple[int, int]:
+    return -1 if one.byte is None else one.byte, one.line or 0
 
 
 def _short(value: Any) -> Any:

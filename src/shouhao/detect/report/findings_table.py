@@ -5,12 +5,14 @@ from typing import Any
 
 from shouhao.detect.model import LEVELS
 from shouhao.detect.report import figures
+from shouhao.detect.report.folding import under_rings
 from shouhao.detect.report.markup import Markup, element, joined, name_of, raw, text
 from shouhao.detect.report.model import Report
 from shouhao.detect.report.saying import both, kind, nothing, say, words
 from shouhao.detect.report.terms import terms_of
 
 MOST_ROWS = 1_500
+MOST_MEMBERS = 200  #: with findings of their own, shown under one ring
 _SHORT = 160  # characters of a reason in a row
 KINDS = ("ring", "account", "device", "ip", "prefix", "payer", "patient", "staff", "session")
 
@@ -27,19 +29,18 @@ def findings_table(report: Report, *, full: int) -> Markup:
     told = [
         say("findings.intro", tag="p", full=full) if full < len(report.findings) else say("findings.all_full", tag="p")
     ]
-    rows = report.findings[:MOST_ROWS]
-    if len(rows) < len(report.findings):
-        told.append(
-            say(
-                "findings.table_cut",
-                tag="p",
-                shown=figures.count(len(rows)),
-                found=figures.count(len(report.findings)),
-            )
-        )
+    numbers = {finding["finding_id"]: n + 1 for n, finding in enumerate(report.findings)}
+    folded = under_rings(report.findings)
+    hidden = {finding["finding_id"] for of in folded.values() for finding in of}
+    own = [finding for finding in report.findings if finding["finding_id"] not in hidden]
+    rows = own[:MOST_ROWS]
+    if hidden:
+        told.append(say("findings.folded", tag="p", count=figures.count(len(hidden))))
+    if len(rows) < len(own):
+        told.append(say("findings.table_cut", tag="p", shown=figures.count(len(rows)), found=figures.count(len(own))))
     heads = ("number", "subject", "level", "score", "reason", "speaks", "when")
     top = element("tr", *(element("th", say(f"head.{name}"), class_=f"c-{name}") for name in heads))
-    lines = [_row(finding, n + 1, full=full) for n, finding in enumerate(rows)]
+    lines = [_row(one, numbers, folded.get(one["finding_id"], ()), full=full) for one in rows]
     table = element("table", element("thead", top), element("tbody", *lines), class_="findings")
     return element("section", heading, *told, *_filters(rows), element("div", table, class_="wide rows"), id="findings")
 
@@ -60,13 +61,15 @@ def subject(of: Mapping[str, Any]) -> Markup:
     return joined((both(kind(of["kind"])), raw(" "), name_of(of["id"])))
 
 
-def _row(finding: Mapping[str, Any], number: int, *, full: int) -> Markup:
+def _row(
+    finding: Mapping[str, Any], numbers: Mapping[str, int], members: Sequence[Mapping[str, Any]], *, full: int
+) -> Markup:
     of = finding["subject"]
     reasons = sorted(finding["reasons"], key=lambda reason: -reason["weight"])
     speaks = len(terms_of(finding).speaks_for)
     cells = {
-        "number": element("a", text(number), href=f"#{anchor(number)}") if number <= full else text(number),
-        "subject": subject(of),
+        "number": _number(numbers[finding["finding_id"]], full=full),
+        "subject": joined((subject(of), _members(members, numbers, full=full))) if members else subject(of),
         "level": level(finding["level"]),
         "score": text(figures.weight(finding["score"])),
         "reason": _weightiest(reasons) if reasons else nothing(),
@@ -79,6 +82,31 @@ def _row(finding: Mapping[str, Any], number: int, *, full: int) -> Markup:
         *(element("td", content, class_=f"c-{name}") for name, content in cells.items()),
         class_=f"l-{finding['level']} k-{shown}",
     )
+
+
+def _number(number: int, *, full: int) -> Markup:
+    return element("a", text(number), href=f"#{anchor(number)}") if number <= full else text(number)
+
+
+def _members(members: Sequence[Mapping[str, Any]], numbers: Mapping[str, int], *, full: int) -> Markup:
+    """Findings about members of a ring, under it."""
+    items = [
+        element(
+            "li",
+            _number(numbers[one["finding_id"]], full=full),
+            raw(" "),
+            subject(one["subject"]),
+            raw(" "),
+            level(one["level"]),
+            raw(" "),
+            text(figures.weight(one["score"])),
+        )
+        for one in members[:MOST_MEMBERS]
+    ]
+    if len(members) > MOST_MEMBERS:
+        items.append(element("li", say("finding.members_cut", count=figures.count(len(members) - MOST_MEMBERS))))
+    top = element("summary", say("table.folded", count=figures.count(len(members))))
+    return element("details", top, element("ul", *items), class_="folded")
 
 
 def _speaks(count: int) -> Markup:

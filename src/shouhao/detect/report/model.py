@@ -116,10 +116,10 @@ class Ring:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """How fast the next release of the same doctor and weekday will be gone."""
+    """How fast the next release of the same doctor and weekday will be sold out."""
 
     releases: int  #: it was learnt from
-    low_s: float  #: until nine tenths are gone; four of five times it lies between low and high
+    low_s: float  #: until all are taken; four of five times it lies between low and high
     middle_s: float
     high_s: float
     next_at_us: int | None = None

@@ -149,6 +149,10 @@ WORDS: Mapping[str, Words] = {
         "表格只列前 {shown} 个，共 {found} 个；全部见 findings.jsonl。",
         "The table shows the first {shown} of {found}; all are in findings.jsonl.",
     ),
+    "findings.folded": (
+        "其中 {count} 个对象是上方团伙的成员，折叠在团伙所在的行里。",
+        "{count} of the subjects are members of a ring above them and are folded into its row.",
+    ),
     "findings.none": (
         "没有对象达到“一般线索”。请先看“局限”，再看输入里缺什么。",
         "No subject reached the level of a lead. See the limits, and what the input lacks.",
@@ -164,6 +168,7 @@ WORDS: Mapping[str, Words] = {
     "head.speaks": ("为其说话", "speaks for it"),
     "head.when": ("时间", "when"),
     "table.more_reasons": ("另有 {count} 条理由", "other reasons: {count}"),
+    "table.folded": ("另列为发现的成员（{count}）", "members with findings of their own ({count})"),
     "table.speaks": ("{count} 条", "{count}"),
     # One finding
     "finding.of": ("发现 {number}", "Finding {number}"),
@@ -282,7 +287,7 @@ WORDS: Mapping[str, Words] = {
     "hot.slots": ("号数", "slots"),
     "hot.half": ("一半约走", "half gone"),
     "hot.most": ("九成约走", "nine tenths gone"),
-    "hot.forecast": ("下次预计九成约走", "forecast: nine tenths gone"),
+    "hot.forecast": ("下次预计约完用时", "forecast: until sold out"),
     "hot.forecast_of": ("{middle}（{low}–{high}）", "{middle} ({low}–{high})"),
     "hot.release_at": ("{at} 放号", "released at {at}"),
     "hot.learnt": ("据 {releases} 次放号", "from {releases} releases"),
