@@ -92,6 +92,7 @@ class Suspicion:
     last_at_us: int
     wanted: tuple[Wanted, ...]
     owasp: str | None = None  #: name of the automated threat, where one fits
+    cohort: str | None = None  #: names the group, where the rule has found several at once
     members: tuple[Subject, ...] = ()
 
 

@@ -11,7 +11,7 @@ from ibis.expr.types import Table
 
 from shouhao.detect.identifiers import in_house, prefix_of
 from shouhao.detect.model import Tables
-from shouhao.kernel.clock import MINUTE_US
+from shouhao.kernel.clock import DAY_US, MINUTE_US
 
 _FIRST_WITHIN_US = 30 * MINUTE_US
 _COLUMNS = ("device_id", "ip")
@@ -47,6 +47,40 @@ def series_of(tables: Tables, *, gap_us: int, least: int) -> Mapping[str, Table]
             from_us=outside.at_us.min(),
             until_us=outside.at_us.max(),
         ),
+    }
+
+
+def moved_on(events: Table, *, least: int, most: int) -> Mapping[str, Table]:
+    """New accounts that have left the phone on which they were made: they use others, and a day later never this one.
+
+    `accounts`: device_id, account_id, first_at_us, last_at_us (on that phone), of phones that so many have left;
+    `sizes`: gone, devices (how many phones so many have left); `made`: accounts made on a known phone.
+
+    Args:
+        least: accounts that have left a phone, for it to be told.
+        most: accounts that have left it; with more it is a counter.
+    """
+    outside = events.filter(~in_house(events) & events.account_id.notnull())
+    made = _placed(outside).select("account_id", "at_us", made_on="device_id")
+    made = made.filter(made.made_on.notnull())
+    used = outside.filter(outside.device_id.notnull()).select("account_id", "device_id", "at_us")
+    used = used.group_by("account_id", "device_id").agg(first_at_us=used.at_us.min(), last_at_us=used.at_us.max())
+    met = made.join(used, "account_id")
+    here = met.device_id == met.made_on
+    lives = met.group_by("account_id", "made_on").agg(
+        elsewhere=(~here).sum(),
+        stayed=(here & (met.last_at_us - met.at_us > DAY_US)).sum(),
+        first_at_us=met.first_at_us.min(where=here),
+        last_at_us=met.last_at_us.max(where=here),
+    )
+    gone = lives.filter((lives.elsewhere > 0) & (lives.stayed == 0) & lives.first_at_us.notnull())
+    phones = gone.group_by("made_on").agg(gone=gone.count())
+    told = phones.filter((phones.gone >= least) & (phones.gone <= most))
+    accounts = gone.semi_join(told, "made_on")
+    return {
+        "accounts": accounts.select("account_id", "first_at_us", "last_at_us", device_id="made_on"),
+        "sizes": phones.group_by("gone").agg(devices=phones.count()),
+        "made": made.agg(accounts=made.account_id.nunique()),
     }
 
 

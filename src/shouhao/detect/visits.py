@@ -65,16 +65,16 @@ _FLAGS = ("returned", "missed", "checked_in", "somebody_else")
 
 
 def _passing(events: Table) -> Table:
-    """Patients who turn up, are booked for once, come or not, and are never seen on another day."""
+    """Patients who turn up, are booked for within the day, come or not, and are never booked for again."""
     seen = events.filter(events.patient_id.notnull() & (events.kind != "viewed"))
     is_booked = seen.kind == "booked"
     whole = seen.group_by("patient_id").agg(
         first_us=seen.at_us.min(),
-        booked_us=ibis.cases((is_booked, seen.at_us)).min(),
+        booked_us=ibis.cases((is_booked, seen.at_us)).max(),
         bookings=is_booked.sum(),
         visits=seen.kind.isin(("checked_in", "no_show")).sum(),
     )
-    once = (whole.bookings == 1) & (whole.visits <= 1) & (whole.booked_us - whole.first_us <= DAY_US)
+    once = (whole.visits <= whole.bookings) & (whole.booked_us - whole.first_us <= DAY_US)
     return whole.filter(once).select("patient_id", passes=whole.bookings)
 
 

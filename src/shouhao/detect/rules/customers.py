@@ -1,0 +1,115 @@
+"""Customers: at one release after the other for somebody new, whom the account had not known the day before.
+
+Whoever sells in advance must bind the buyer before the release, and the next buyer before the next one. People who are
+at a release are there for themselves or for their family, whom they bound long ago; a newcomer binds a family in an
+evening or two. How often honest people come for somebody fresh is learnt from the data. A legal escort does so too, but
+seldom where slots are fought over; what speaks for one is heard (speaks_for.py). It is one cause, however often.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pyarrow as pa
+from ibis.expr.types import Table
+
+from shouhao.detect.discoveries import beyond_chance
+from shouhao.detect.fresh_patients import rushes
+from shouhao.detect.model import Says, Speaks, Subject, Suspicion, Tables, Wanted
+from shouhao.detect.odds import Usual, weight_of
+
+_OWASP = "OAT-005 Scalping"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """From when on it is no family, and how much it may weigh."""
+
+    fresh_days: int = 2  #: a newcomer, or an aunt who asked, is once
+    least_people: int = 100  #: who were at releases on one day, to know what is usual
+    spread: float = 0.05  #: people differ: some have large families, some a neighbour who asks
+    honest: float = 0.15  #: of all who are named, at most this share is honest by chance: it is a lead, no more
+    most: float = 6.0  #: 400 to 1
+    least_weight: float = 2.0  #: seven to one; rings pool it
+
+
+class Customers:
+    """Somebody new for each release: see the file."""
+
+    code: ClassVar[str] = "customers"
+    version: ClassVar[int] = 1
+    needs: ClassVar[frozenset[str]] = frozenset(
+        {"events.kind", "events.account_id", "events.patient_id", "events.released_at_us"}
+    )
+
+    def __init__(self, policy: Policy | None = None) -> None:
+        self._policy = policy or Policy()
+
+    def count(self, tables: Tables) -> Mapping[str, Table]:
+        """How many accounts came how often for whom, and those who came for several fresh ones."""
+        every = rushes(tables.events)
+        return {
+            "sizes": every.group_by("days", "fresh_days").agg(accounts=every.count()),
+            "found": every.filter(every.fresh_days >= self._policy.fresh_days),
+        }
+
+    def judge(self, counted: Mapping[str, pa.Table]) -> Iterable[Suspicion | Speaks]:
+        """Suspicions, by account."""
+        policy = self._policy
+        sizes = counted["sizes"].to_pylist()
+        rate = _usual(sizes, policy)
+        if rate is None:
+            return
+        cells = {(_days(row), row["fresh_days"]) for row in sizes}
+        tails = {(days, fresh): rate.tail(n=days, k=fresh) for days, fresh in sorted(cells)}
+        every = (tails[(_days(row), row["fresh_days"])] for row in sizes for _ in range(row["accounts"]))
+        limit = beyond_chance(every, rate=policy.honest)
+        for row in sorted(counted["found"].to_pylist(), key=lambda one: one["account_id"]):
+            p = tails[(_days(row), row["fresh_days"])]
+            weight = weight_of(p, most=policy.most)
+            if p <= limit and weight >= policy.least_weight:
+                yield _told(row, rate, weight, policy)
+
+
+def _usual(sizes: Iterable[Mapping[str, Any]], policy: Policy) -> Usual | None:
+    """How often people who came on one day alone came for somebody fresh; None when too few are known."""
+    once = [(row["fresh_days"], row["accounts"]) for row in sizes if _days(row) == 1]
+    people = sum(accounts for _, accounts in once)
+    if people < policy.least_people:
+        return None
+    fresh = sum(accounts for fresh_days, accounts in once if fresh_days)
+    return Usual(mean=(fresh + 0.5) / (people + 1), spread=policy.spread, people=people)
+
+
+def _days(row: Mapping[str, Any]) -> int:
+    """Two whom one binds on two evenings for one release are two days of work."""
+    return int(max(row["days"], row["fresh_days"]))
+
+
+def _told(row: Mapping[str, Any], rate: Usual, weight: float, policy: Policy) -> Suspicion:
+    account, days, fresh = row["account_id"], _days(row), row["fresh_days"]
+    return Suspicion(
+        subject=Subject(kind="account", id=account),
+        code="customers.one_after_another",
+        says=Says(
+            zh=f"有放号抢号的 {days} 天中，{fresh} 次是为前一两天才绑定的就诊人，先后 {row['fresh']} 人；"
+            f"常人每天仅 {rate.mean:.1%}",
+            en=f"On {days} days with a release it came to, it came {fresh} times for people bound a day or so before, "
+            f"{row['fresh']} people in all; with others it is {rate.mean:.1%} of days",
+        ),
+        measured=float(fresh),
+        expected=days * rate.mean,
+        threshold=float(policy.fresh_days),
+        weight=weight,
+        first_at_us=row["first_at_us"],
+        last_at_us=row["last_at_us"],
+        wanted=(
+            Wanted(
+                table="events",
+                where={"account_id": account, "kind": ("patient_bound", "booked", "refused")},
+                from_us=row["first_at_us"],
+                until_us=row["last_at_us"],
+            ),
+        ),
+        owasp=_OWASP,
+    )
