@@ -10,15 +10,16 @@ does not suffer when looks are not recorded. What a pair means is decided in rul
 import math
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
-from shouhao.detect.model import Subject
+from shouhao.detect.model import Says, Subject, Suspicion, Wanted
 from shouhao.kernel.clock import HOUR_US, MINUTE_US, SECOND_US
 
+OWASP = "OAT-021 Denial of Inventory"
 _QUICK_SHARE = 0.05
 _DIRECT = ("device", "session_token")  # compared between the return and the booking themselves
 _AS_COUNTED = (
@@ -100,6 +101,39 @@ def retakes_of(counted: pa.Table, relations: pa.Table | None = None) -> list[Ret
     return sorted((one for one in made if one is not None), key=lambda r: (r.taken_at_us, r.slot_id, r.event_ids))
 
 
+def suspicion(
+    subject: Subject,
+    code: str,
+    says: Says,
+    *,
+    figures: tuple[float, float, float],
+    weight: float,
+    of: Sequence[Retake],
+    members: tuple[Subject, ...] = (),
+    owasp: str = OWASP,
+) -> Suspicion:
+    """A suspicion that rests on retakes.
+
+    Args:
+        figures: measured, expected, threshold.
+    """
+    measured, expected, threshold = figures
+    return Suspicion(
+        subject=subject,
+        code=code,
+        says=says,
+        measured=float(measured),
+        expected=float(expected),
+        threshold=float(threshold),
+        weight=weight,
+        first_at_us=min(one.returned_at_us for one in of),
+        last_at_us=max(one.taken_at_us for one in of),
+        wanted=(Wanted(table="events", event_ids=tuple(sorted({e for one in of for e in one.event_ids}))),),
+        owasp=owasp,
+        members=members,
+    )
+
+
 def _retake(row: Mapping[str, Any], shared: Mapping[tuple[str, str], set[str]]) -> Retake | None:
     seller, taker = _who(row, "seller"), _who(row, "taker")
     if seller is None or taker is None:
@@ -132,13 +166,20 @@ def snatchers(retakes: Sequence[Retake], policy: StrangerPolicy) -> frozenset[Su
     return frozenset(taker for taker, of in sellers.items() if len(of) >= policy.snatch_sellers)
 
 
-def judged(retakes: Sequence[Retake], *, looks_per_booking: float, policy: StrangerPolicy) -> list[Judged]:
+def judged(
+    retakes: Sequence[Retake],
+    *,
+    looks_per_booking: float,
+    policy: StrangerPolicy,
+    partners: Collection[tuple[str, str]] = frozenset(),
+) -> list[Judged]:
     """Each retake with its chance, in the order given; those of which too little is known are left out.
 
     Args:
         looks_per_booking: events viewed and searched by event booked, in all.
+        partners: retakes, by their events, of whom it is known that they are no strangers', to compare with.
     """
-    strangers = _strangers(retakes, policy)
+    strangers = [one for one in _strangers(retakes, policy) if one.event_ids not in partners]
     by_demand = _demand_is_believed(strangers, looks_per_booking, policy)
     gaps = _Gaps(strangers)
     found = []

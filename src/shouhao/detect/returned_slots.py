@@ -46,6 +46,13 @@ def retakes(tables: Tables) -> Table:
     return _with_tries(tables.events, _with_session(tables.events, _unexplained(tables.events, others)))
 
 
+def retook(tables: Tables) -> Table:
+    """The same rows before they are explained or compared: return_event, take_event, who took them, and when."""
+    changed = _changed(tables.events)
+    others = (changed.seller_account != changed.taker_account).fill_null(True)  # noqa: FBT003 - Ibis
+    return changed.filter(others).select("take_event", "returned_at_us", "taker_account", "taker_patient")
+
+
 def swaps(tables: Tables) -> Table:
     """One row for each returned slot that the same account took for another of its patients."""
     changed = _changed(tables.events)
@@ -73,11 +80,12 @@ def returns(tables: Tables) -> Table:
 
 
 def looks(tables: Tables) -> Table:
-    """One row: how many looks and bookings are on record in all."""
+    """One row: how many looks and bookings are on record in all, and how many accounts booked."""
     events = tables.events
     return events.agg(
         looks=events.kind.isin(("viewed", "searched")).sum().cast("int64"),
         booked=(events.kind == "booked").sum().cast("int64"),
+        takers=ibis.cases((events.kind == "booked", events.account_id)).nunique(),
     )
 
 

@@ -1,6 +1,6 @@
-"""A seller who returns and has the buyer book at once, two accounts that pass slots on, and one who snatches."""
+"""A seller who returns and has the buyer book at once, two that pass slots on, one who snatches, some who prepare."""
 
-from detect.bookings import all_of, handed_over, slot_of
+from detect.bookings import all_of, event, handed_over, slot_of
 from detect.detector_checks import Example
 from detect.people import HOUR_US, MINUTE_US, SECOND_US, Rows, release_us
 from shouhao.detect.model import Subject
@@ -50,13 +50,48 @@ def snatched(count: int) -> Rows:
     )
 
 
+def prepared(count: int) -> Rows:
+    """Holders give back to two who take after minutes, like anybody, but have bound the buyer before."""
+    rows = Rows()
+    for n in range(count):
+        taker, buyer = f"ready{n % 2}", f"ready-for{n}"
+        at_us = SOLD_US + n * 23 * MINUTE_US
+        holder = (f"holder{n % 3}", f"holder-name{n % 3}")
+        slot = slot_of("dr23", 3, 40 + n)
+        rows = rows.plus(handed_over(slot, holder, (taker, buyer), at_us=at_us, gap_us=(60 + 5 * n) * SECOND_US))
+        rows.events.append(event("patient_bound", at_us - 8 * MINUTE_US, {}, taker, buyer))
+    return rows
+
+
+def newcomers(count: int) -> Rows:
+    """Sign up, bind themselves, look for a slot and come across one that was just given back."""
+    rows = Rows()
+    for n in range(count):
+        name = f"newcomer{n}"
+        at_us = SOLD_US + n * 41 * MINUTE_US
+        slot = slot_of("dr24", 4, 40 + n)
+        rows = rows.plus(
+            handed_over(slot, (f"ill{n}", f"ill-name{n}"), (name, name), at_us=at_us, gap_us=90 * SECOND_US)
+        )
+        rows.events.append(event("account_registered", at_us - 6 * MINUTE_US, {}, name, name))
+        rows.events.append(event("patient_bound", at_us - 4 * MINUTE_US, {}, name, name))
+    return rows
+
+
 EXAMPLE = Example(
-    guilty=all_of([sales(4), passed_on(5), snatched(4)]),
-    too_little=all_of([sales(1), passed_on(2), snatched(2)]),
-    finds=frozenset(Subject(kind="account", id=name) for name in ("seller", "left", "right", "watcher")),
-    codes=frozenset({"hand_over.gaps", "hand_over.pair", "hand_over.snatches"}),
+    guilty=all_of([sales(4), passed_on(5), snatched(4), prepared(6), newcomers(3)]),
+    too_little=all_of([sales(1), passed_on(2), snatched(2), newcomers(1)]),
+    finds=frozenset(
+        Subject(kind="account", id=name)
+        for name in ("seller", "left", "right", "watcher", "ready0", "ready1", "holder0", "holder2")
+    ),
+    codes=frozenset({"hand_over.gaps", "hand_over.pair", "hand_over.snatches", "hand_over.prepared"}),
     spared=frozenset(
         Subject(kind="account", id=name)
-        for name in (*(f"seller-buyer{n}" for n in range(4)), *(f"stranger{n}" for n in range(4)))
+        for name in (
+            *(f"seller-buyer{n}" for n in range(4)),
+            *(f"stranger{n}" for n in range(4)),
+            *(f"{who}{n}" for who in ("newcomer", "ill") for n in range(3)),
+        )
     ),
 )

@@ -7,7 +7,7 @@ booked at a window, by phone or at a kiosk (returned_slots.py). Slots that wande
 are for swapped_patients.py.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -16,15 +16,16 @@ from typing import ClassVar, TypeVar
 import pyarrow as pa
 from ibis.expr.types import Table
 
-from shouhao.detect.model import Says, Speaks, Subject, Suspicion, Tables, Wanted
+from shouhao.detect.model import Says, Speaks, Subject, Suspicion, Tables
 from shouhao.detect.odds import binomial_tail, together, usual, weight_of
-from shouhao.detect.retakes import Judged, Retake, StrangerPolicy, judged, retakes_of, snatchers
-from shouhao.detect.returned_slots import looks, relations, retakes
+from shouhao.detect.partners import circles, prepared_hand_overs
+from shouhao.detect.preparations import known_before, prepared, ready
+from shouhao.detect.retakes import Judged, Retake, StrangerPolicy, judged, retakes_of, snatchers, suspicion
+from shouhao.detect.returned_slots import looks, relations, retakes, retook
 from shouhao.kernel.clock import SECOND_US
 
 T = TypeVar("T")
 
-OWASP = "OAT-021 Denial of Inventory"
 _SCALPING = "OAT-005 Scalping"
 _KINDS_ZH = {
     "device": "设备",
@@ -48,7 +49,6 @@ class Policy:
     least_people: int = 30  #: to know what is usual
     pair_times: int = 3  #: a couple that swaps does it once, perhaps twice
     related_patients: int = 3  #: a family gives a slot to one of its own, perhaps to two
-    inside_times: int = 2  #: in a household one slot may go from one to the other
     snatch_times: int = 3  #: whoever buys takes one slot, perhaps two: the buyer is not the seller
 
 
@@ -63,17 +63,16 @@ class HandOver:
         self._policy = policy or Policy()
 
     def count(self, tables: Tables) -> Mapping[str, Table]:
-        """Every retake that nobody explains, what the two share, and how many looked."""
-        return {"retakes": retakes(tables), "relations": relations(tables), "looks": looks(tables)}
+        """Every retake that nobody explains, what the two share, how many looked, and who was bound before."""
+        found = {"retakes": retakes(tables), "relations": relations(tables), "looks": looks(tables)}
+        if {"events.account_id", "events.patient_id"} <= tables.has:
+            found |= known_before(tables.events, retook(tables))
+        return found
 
     def judge(self, counted: Mapping[str, pa.Table]) -> Iterable[Suspicion | Speaks]:
         """Suspicions, by account."""
         policy = self._policy
-        every = retakes_of(counted["retakes"], counted["relations"])
-        (seen,) = counted["looks"].to_pylist()
-        per_booking = (seen["looks"] or 0) / max(1, seen["booked"] or 0)
-        fast_with_all = snatchers(every, policy.strangers)
-        each = judged(every, looks_per_booking=per_booking, policy=policy.strangers)
+        every, each, fast_with_all = self._known(counted)
         by_seller: dict[Subject, list[Judged]] = defaultdict(list)
         for one in each:
             if one.retake.taker not in fast_with_all:
@@ -82,59 +81,33 @@ class HandOver:
         yield from _snatches(each, policy)
         yield from _pairs(every, policy)
         yield from _related(every, policy)
+        if "bound" in counted:
+            yield from prepared_hand_overs(prepared(each, every, counted))
 
     def judge_rings(
         self, counted: Mapping[str, pa.Table], ring_of: Mapping[Subject, str]
     ) -> Iterable[Suspicion | Speaks]:
         """The gaps of whole rings, and whether their slots stay inside; a member alone may have given back but one."""
         policy = self._policy
-        every = retakes_of(counted["retakes"], counted["relations"])
-        (seen,) = counted["looks"].to_pylist()
-        per_booking = (seen["looks"] or 0) / max(1, seen["booked"] or 0)
-        fast_with_all = snatchers(every, policy.strangers)
-        each = judged(every, looks_per_booking=per_booking, policy=policy.strangers)
+        every, each, fast_with_all = self._known(counted)
         by_ring: dict[Subject, list[Judged]] = defaultdict(list)
         for one in each:
             ring = ring_of.get(one.retake.seller)
             if ring is not None and (one.retake.taker not in fast_with_all or one.retake.taker in ring_of):
                 by_ring[Subject(kind="ring", id=ring)].append(one)
         yield from _gaps(by_ring, policy)
-        yield from _inside(every, ring_of, policy)
+        (seen,) = counted["looks"].to_pylist()
+        yield from circles(every, ring_of, takers=seen["takers"] or 0)
 
-
-def _inside(every: Sequence[Retake], ring_of: Mapping[Subject, str], policy: Policy) -> Iterator[Suspicion]:
-    """Rings whose slots go to their own, against how often their own are first at what strangers give back.
-
-    Two who hand over again and again may be why they are a ring, so they are left out here.
-    """
-    pairs = Counter((one.seller, one.taker) for one in every)
-    once = [one for one in every if pairs[(one.seller, one.taker)] < policy.pair_times]
-    given: dict[str, list[Retake]] = defaultdict(list)
-    elsewhere: Counter[str] = Counter()
-    for one in once:
-        if one.seller in ring_of:
-            given[ring_of[one.seller]].append(one)
-        if one.taker in ring_of and ring_of.get(one.seller) != ring_of[one.taker]:
-            elsewhere[ring_of[one.taker]] += 1
-    for ring, of in sorted(given.items()):
-        stayed = [one for one in of if ring_of.get(one.taker) == ring]
-        rate = (elsewhere[ring] + 0.5) / (len(once) - len(of) + 1)
-        weight = weight_of(binomial_tail(n=len(of), k=len(stayed), p=min(1.0, rate)), most=policy.most)
-        if len(stayed) < policy.inside_times or weight < policy.least_weight:
-            continue
-        yield suspicion(
-            Subject(kind="ring", id=ring),
-            "hand_over.inside",
-            Says(
-                zh=f"团伙退出的 {len(of)} 个号中有 {len(stayed)} 个由自己人取得，偶然应为 {len(of) * rate:.2f} 个",
-                en=f"{len(stayed)} of {len(of)} slots that the ring gave back were taken by its own; "
-                f"chance would give {len(of) * rate:.2f}",
-            ),
-            figures=(len(stayed), len(of) * rate, policy.inside_times),
-            weight=weight,
-            of=stayed,
-            members=tuple(sorted({s for one in stayed for s in (one.seller, one.taker)}, key=lambda s: (s.kind, s.id))),
-        )
+    def _known(self, counted: Mapping[str, pa.Table]) -> tuple[list[Retake], list[Judged], frozenset[Subject]]:
+        """Every retake, those whose gaps can be judged, and who is fast at everybody's."""
+        strangers = self._policy.strangers
+        every = retakes_of(counted["retakes"], counted["relations"])
+        (seen,) = counted["looks"].to_pylist()
+        per_booking = (seen["looks"] or 0) / max(1, seen["booked"] or 0)
+        partners = ready(every, counted) if "bound" in counted else frozenset()
+        each = judged(every, looks_per_booking=per_booking, policy=strangers, partners=partners)
+        return every, each, snatchers(every, strangers)
 
 
 def _gaps(by_seller: Mapping[Subject, list[Judged]], policy: Policy) -> Iterator[Suspicion]:
@@ -266,39 +239,6 @@ def _related(every: Sequence[Retake], policy: Policy) -> Iterator[Suspicion]:
             of=of,
             members=tuple(sorted({one.taker for one in of}, key=lambda s: (s.kind, s.id))),
         )
-
-
-def suspicion(
-    subject: Subject,
-    code: str,
-    says: Says,
-    *,
-    figures: tuple[float, float, float],
-    weight: float,
-    of: Sequence[Retake],
-    members: tuple[Subject, ...] = (),
-    owasp: str = OWASP,
-) -> Suspicion:
-    """A suspicion that rests on retakes.
-
-    Args:
-        figures: measured, expected, threshold.
-    """
-    measured, expected, threshold = figures
-    return Suspicion(
-        subject=subject,
-        code=code,
-        says=says,
-        measured=float(measured),
-        expected=float(expected),
-        threshold=float(threshold),
-        weight=weight,
-        first_at_us=min(one.returned_at_us for one in of),
-        last_at_us=max(one.taken_at_us for one in of),
-        wanted=(Wanted(table="events", event_ids=tuple(sorted({e for one in of for e in one.event_ids}))),),
-        owasp=owasp,
-        members=members,
-    )
 
 
 def _in_order(by: Mapping[Subject, T]) -> list[tuple[Subject, T]]:
