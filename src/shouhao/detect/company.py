@@ -12,14 +12,13 @@ from dataclasses import dataclass, replace
 from math import log2
 from typing import Any
 
+from shouhao.detect.cohorts import DEEDS
 from shouhao.detect.families import family_of
 from shouhao.detect.identifiers import IdentifierKind
 from shouhao.detect.model import Says, Speaks, Subject, Suspicion, Wanted
 from shouhao.detect.odds import binomial_tail, weight_of
 from shouhao.detect.rings import Ring, RingEdge
 
-#: What one does, rather than what one is or whom one knows.
-_DEEDS = ("complaints", "faces", "machine", "addresses", "trade", "visits")
 _COLUMNS: Mapping[IdentifierKind, str] = {
     "device": "device_id",
     "payer": "payer_id",
@@ -36,6 +35,8 @@ _DEED_SAYS = {
     "machine": ("机器操作", "acting like a machine"),
     "addresses": ("更换网络地址", "changing addresses"),
     "trade": ("转手号源", "handing slots over"),
+    "customers": ("为陆续新绑的就诊人抢号", "coming for ever new patients"),
+    "favours": ("取得可疑加号", "being given extra slots out of pattern"),
     "visits": ("就诊异常", "visits out of the ordinary"),
 }
 
@@ -72,14 +73,15 @@ def company(
         everybody: how many accounts there are in the data.
     """
     policy = policy or CompanyPolicy()
-    deeds = _deeds(said, policy)
-    counts = {deed: sum(deed in of for of in deeds.values()) for deed in _DEEDS}
+    said = list(said)
+    deeds, beyond = _deeds(said, policy), _beyond_family(said)
+    counts = {deed: sum(deed in of for of in deeds.values()) for deed in DEEDS}
     for ring in sorted(rings, key=lambda one: one.id):
         mine = [deeds.get(member, {}) for member in ring.members]
         named = _named(ring, mine, policy)
         yield from _acts(ring, mine, named, counts, everybody, policy)
-        structure = _structure(ring, policy)
         acting = any(mine)
+        structure = max(_structure(ring, policy), _known_sharing(ring, beyond, policy) if acting else 0.0)
         if structure > 0 and (acting or len(ring.members) >= policy.shared_alone_from):
             yield _shared(ring, named, structure, policy)
         for member in ring.members:
@@ -93,7 +95,7 @@ def _deeds(said: Iterable[Suspicion | Speaks], policy: CompanyPolicy) -> dict[Su
     found: dict[Subject, dict[str, Suspicion]] = defaultdict(dict)
     for one in sorted((s for s in said if isinstance(s, Suspicion)), key=lambda s: (-s.weight, s.code, repr(s))):
         family = family_of(one.code)
-        if one.subject.kind == "account" and family in _DEEDS and one.weight >= policy.suspected_from:
+        if one.subject.kind == "account" and family in DEEDS and one.weight >= policy.suspected_from:
             found[one.subject].setdefault(family, one)
     return dict(found)
 
@@ -122,7 +124,7 @@ def _acts(
     policy: CompanyPolicy,
 ) -> Iterator[Suspicion]:
     n = len(ring.members)
-    for deed in _DEEDS:
+    for deed in DEEDS:
         of = [one[deed] for one in mine if deed in one]
         if len(of) < policy.least_suspected:
             continue
@@ -150,12 +152,31 @@ def _acts(
 
 
 def _structure(ring: Ring, policy: CompanyPolicy) -> float:
-    """What it says by itself that so many share so much; a hub, or a family, says nothing."""
-    n = len(ring.members)
+    """What it says by itself that so many share so much; a hub, or a family, says nothing.
+
+    Slots that they hand each other are no sharing: what that says is said in the name of the trade.
+    """
+    kinds = {one.edge.kind for one in ring.edges} - {"hand_over"}
+    n = len({one.edge.member for one in ring.edges if one.edge.kind in kinds})
     if n <= policy.family or ring.over_one:
         return 0.0
     grown = policy.shared_first + policy.shared_per_doubling * log2(n / policy.family)
-    return min(policy.shared_most, grown + policy.shared_per_kind * (len(ring.kinds) - 1))
+    return min(policy.shared_most, grown + policy.shared_per_kind * (len(kinds) - 1))
+
+
+def _beyond_family(said: Iterable[Suspicion | Speaks]) -> dict[Subject, float]:
+    """For each account, how much a rule holds what it shares to exceed a family."""
+    found: dict[Subject, float] = {}
+    for one in said:
+        if isinstance(one, Suspicion) and one.subject.kind == "account" and family_of(one.code) == "identity":
+            found[one.subject] = max(one.weight, found.get(one.subject, 0.0))
+    return found
+
+
+def _known_sharing(ring: Ring, beyond: Mapping[Subject, float], policy: CompanyPolicy) -> float:
+    """What rules say of the sharing of the ring's members, where they say it of most: the weight in the middle."""
+    weights = sorted(beyond.get(member, 0.0) for member in ring.members)
+    return min(policy.shared_most, weights[(len(weights) - 1) // 2])
 
 
 def _shared(ring: Ring, named: tuple[Subject, ...], weight: float, policy: CompanyPolicy) -> Suspicion:

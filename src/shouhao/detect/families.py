@@ -15,9 +15,12 @@ Family = Literal[
     "identity",  # more accounts than people
     "trade",  # slots that change hands
     "faces",  # pictures that should not be shared
-    "visits",  # who came, and who was seen once
+    "partners",  # who takes what they return, however it is taken
+    "customers",  # patients who pass through
+    "visits",  # who came
     "hours",  # when staff act
     "looks",  # what staff look at
+    "favours",  # what staff do for them out of pattern
     "company",  # what those do with whom one belongs together
     "complaints",  # what people said
 ]
@@ -27,9 +30,15 @@ _BY_CODE: Mapping[str, Family] = MappingProxyType(
         "attendance.complained": "complaints",
         "face_batches.machine_rate": "machine",
         "face_batches.one_backdrop": "identity",  # a room is shared as a phone is
-        "farms.passing_patients": "visits",
+        "attendance.never_seen_again": "customers",
+        "farms.passing_patients": "customers",
+        "hand_over.inside": "partners",
+        "hand_over.pair": "partners",
+        "hand_over.related": "partners",
         "hand_over.snatches": "machine",
+        "insiders.for_new": "customers",
         "insiders.in_rings": "company",
+        "insiders.recipient": "favours",
         "insiders.looks_without_need": "looks",
         "insiders.nobody_came": "visits",
         "insiders.off_hours": "hours",
@@ -43,6 +52,7 @@ _BY_DETECTOR: Mapping[str, Family] = MappingProxyType(
     {
         "attendance": "visits",
         "bursts": "machine",
+        "customers": "customers",
         "face_batches": "faces",
         "farms": "identity",
         "fleets": "identity",
@@ -50,6 +60,7 @@ _BY_DETECTOR: Mapping[str, Family] = MappingProxyType(
         "hand_over": "trade",
         "metronomes": "machine",
         "rotation": "addresses",
+        "sign_up_phones": "identity",
         "snipers": "machine",
         "swapped_patients": "trade",
     }
@@ -61,16 +72,16 @@ EVERYTHING = "*"
 #: Which causes each thing that speaks for a subject explains; it takes nothing off the others.
 EXPLAINS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        "speaks_for.family": frozenset({"identity", "company"}),
+        "speaks_for.family": frozenset({"identity", "partners", "company"}),
         "speaks_for.shared_network": frozenset({"machine", "addresses", "identity"}),
         "speaks_for.care_home": frozenset({"identity", "visits", "company"}),
         "speaks_for.kiosk": frozenset({EVERYTHING}),
         "speaks_for.staff_window": frozenset({EVERYTHING}),
-        "speaks_for.escort_agency": frozenset({"identity", "company"}),
+        "speaks_for.escort_agency": frozenset({"identity", "customers", "company"}),
         "speaks_for.monitoring_probe": frozenset({"machine"}),
         "speaks_for.auto_refresh": frozenset({"machine"}),
         "speaks_for.new_phone": frozenset({"addresses", "identity"}),
-        "speaks_for.they_come": frozenset({"visits", "identity"}),
+        "speaks_for.they_come": frozenset({"visits", "customers", "identity"}),
     }
 )
 

@@ -8,7 +8,7 @@ import ibis
 from ibis.expr.types import BooleanValue, StringValue, Table
 
 IdentifierKind = Literal[
-    "device", "payer", "phone", "patient", "session_token", "face", "frame", "ip", "prefix", "hand_over"
+    "device", "payer", "phone", "patient", "session_token", "face", "frame", "ip", "prefix", "hand_over", "cohort"
 ]
 HOUSE_CHANNELS = ("window", "phone", "kiosk")
 

@@ -12,7 +12,7 @@ do, and what that says about the others, is company.py's.
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -30,6 +30,10 @@ from shouhao.detect.links import links
 from shouhao.detect.model import Subject, Suspicion, Tables
 
 Identifier = tuple[IdentifierKind, str]
+#: What suspects may have in common; a patient or a hand-over joins its two by itself.
+SUSPECTS_SHARE: tuple[IdentifierKind, ...] = ("device", "payer", "phone", "ip", "prefix")
+_LEAST_SUSPECTS = 3
+_HAND_OVERS = frozenset({"hand_over.pair", "hand_over.prepared"})
 _MILLI = 1000
 
 
@@ -48,6 +52,7 @@ class RingPolicy:
                 "phone": 4.0,
                 "session_token": 4.0,
                 "hand_over": 4.0,  # the same two, slot after slot
+                "cohort": 2.0,  # a rule has asked whether chance brings them together, however many they are
                 "patient": 3.0,  # two parents of one child
                 "ip": 1.5,  # a household, a shop
             }
@@ -64,6 +69,7 @@ class RingPolicy:
                 "phone": 60,
                 "session_token": 20,
                 "hand_over": 2,
+                "cohort": 2_000,
                 "patient": 30,
                 "ip": 8,  # beyond a household an address says nothing; a carrier's gateway has thousands
             }
@@ -77,7 +83,9 @@ class RingPolicy:
         ("phone",),
         ("patient",),
         ("hand_over",),
+        ("cohort",),
     )
+    undamped: frozenset[IdentifierKind] = frozenset({"cohort"})  #: says as much of many as of two
     strong: float = 2.0  #: a phone of four, a child of two: these are one
     weak: float = 0.6  #: a purse of a hundred, an address of five: less joins nobody
     density: float = 0.5  #: a community is kept where its pairs share at least this on the average
@@ -123,8 +131,13 @@ class Ring:
 
     @property
     def over_one(self) -> bool:
-        """Whether a single identifier holds all of it together."""
-        return len({(one.edge.kind, one.edge.value) for one in self.edges}) == 1
+        """Whether a single identifier holds it together: few of the members share anything else."""
+        users: dict[Identifier, set[Subject]] = defaultdict(set)
+        for one in self.edges:
+            users[(one.edge.kind, one.edge.value)].add(one.edge.member)
+        widest = max(users, key=lambda identifier: (len(users[identifier]), identifier), default=None)
+        others = {member for identifier, who in users.items() if identifier != widest for member in who}
+        return 2 * len(others) < len(self.members)
 
 
 class Rings:
@@ -248,7 +261,8 @@ class Rings:
         users = len(self._users[identifier])
         if users < 2 or users > self._policy.hub_from[identifier[0]]:  # noqa: PLR2004 - shared
             return 0.0
-        return float(self._policy.specificity[identifier[0]] / np.log2(users))
+        says = self._policy.specificity[identifier[0]]
+        return says if identifier[0] in self._policy.undamped else float(says / np.log2(users))
 
     def _ring(self, members: Sequence[Subject]) -> Ring:
         inside: dict[Identifier, list[Subject]] = defaultdict(list)
@@ -271,19 +285,25 @@ class Rings:
         return Ring(id=_id_of(ordered), members=ordered, edges=tuple(edges))
 
 
-def edges_in(tables: Tables, *, shared_alone: bool = True) -> Table:
-    """The links of accounts that can join them.
+def edges_in(tables: Tables, *, suspects: Collection[str] = (), shared_alone: bool = True) -> Table:
+    """The links of accounts that can join them, each with how many use the same: as links.links, with users.
 
     Args:
+        suspects: what at least three of these use, and hardly anybody else, is told as well, whatever it is.
         shared_alone: leave out what one account alone has used; not where other nights' edges come to it.
     """
     policy = RingPolicy()
-    every = links(tables, kinds=tuple(policy.specificity))
+    kinds = tuple(dict.fromkeys((*policy.specificity, *SUSPECTS_SHARE)))
+    every = links(tables, kinds=kinds)
     every = every.filter(every.member_kind == "account")
-    degrees = every.group_by("kind", "value").agg(members=every.count())
+    named = ibis.memtable(pa.table({"suspect": pa.array(sorted(suspects), pa.string())}))
+    marked = every.left_join(named, every.member == named.suspect)
+    degrees = marked.group_by("kind", "value").agg(users=marked.count(), suspects=marked.suspect.count())
     limit = ibis.cases(*((degrees.kind == kind, most) for kind, most in sorted(policy.hub_from.items())), else_=0)
-    joining = degrees.filter((degrees.members >= (2 if shared_alone else 1)) & (degrees.members <= limit))
-    return every.semi_join(joining, ["kind", "value"])
+    joining = (degrees.users >= (2 if shared_alone else 1)) & (degrees.users <= limit)
+    theirs = (degrees.suspects >= _LEAST_SUSPECTS) & (degrees.suspects * 2 > degrees.users) & (degrees.value != "")
+    joining = degrees.filter(joining | (theirs & degrees.kind.isin(SUSPECTS_SHARE)))
+    return every.join(joining.drop("suspects"), ["kind", "value"])
 
 
 def edges_of(counted: pa.Table) -> list[Edge]:
@@ -302,23 +322,23 @@ def edges_of(counted: pa.Table) -> list[Edge]:
 
 
 def hand_over_edges(said: Iterable[object]) -> list[Edge]:
-    """Edges between two who hand slots over again and again; a buyer, who does so once, is nobody's companion."""
-    found = []
-    for one in said:
-        if isinstance(one, Suspicion) and one.code == "hand_over.pair" and one.subject.kind == "account":
-            (other,) = one.members
-            found.append(
-                Edge(
-                    member=one.subject,
-                    kind="hand_over",
-                    value=">".join(sorted((one.subject.id, other.id))),
-                    n=round(one.measured),
-                    first_at_us=one.first_at_us,
-                    last_at_us=one.last_at_us,
-                    event_ids=tuple(sorted(e for wanted in one.wanted for e in wanted.event_ids)),
-                )
-            )
-    return found
+    """Edges of two who hand over again and again, or prepare for it; a buyer, who does so once, is no companion."""
+    return [
+        Edge(
+            member=who,
+            kind="hand_over",
+            value=">".join(sorted((one.subject.id, other.id))),
+            n=round(one.measured),
+            first_at_us=one.first_at_us,
+            last_at_us=one.last_at_us,
+            event_ids=tuple(sorted(e for wanted in one.wanted for e in wanted.event_ids)),
+        )
+        for one in said
+        if isinstance(one, Suspicion) and one.code in _HAND_OVERS and one.subject.kind == "account"
+        for other in one.members
+        if other.kind == "account"
+        for who in (one.subject, other)
+    ]
 
 
 def patients_of(tables: Tables, rings: Iterable[Ring]) -> Table:

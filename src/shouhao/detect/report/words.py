@@ -70,6 +70,7 @@ WORDS: Mapping[str, Words] = {
     "kind.face": ("人脸", "face"),
     "kind.frame": ("画面", "frame"),
     "kind.hand_over": ("转手", "hand-over"),
+    "kind.cohort": ("同一批", "one batch"),
     "kind.other": ("其他", "other"),
     # How to read a finding
     "how": ("怎样读一条发现", "How to read a finding"),

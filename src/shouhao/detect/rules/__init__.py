@@ -3,6 +3,7 @@
 from shouhao.detect.model import Detector
 from shouhao.detect.rules.attendance import Attendance
 from shouhao.detect.rules.bursts import Bursts
+from shouhao.detect.rules.customers import Customers
 from shouhao.detect.rules.face_batches import FaceBatches
 from shouhao.detect.rules.farms import Farms
 from shouhao.detect.rules.fleets import Fleets
@@ -12,6 +13,7 @@ from shouhao.detect.rules.hot_slots import HotSlots
 from shouhao.detect.rules.insiders import Insiders
 from shouhao.detect.rules.metronomes import Metronomes
 from shouhao.detect.rules.rotation import Rotation
+from shouhao.detect.rules.sign_up_phones import SignUpPhones
 from shouhao.detect.rules.snipers import Snipers
 from shouhao.detect.rules.swapped_patients import SwappedPatients
 
@@ -29,4 +31,6 @@ DETECTORS: tuple[type[Detector], ...] = (
     FaceBatches,
     Insiders,
     Attendance,
+    Customers,
+    SignUpPhones,
 )

@@ -220,6 +220,7 @@ def _told(account: str, group: Sequence[Mapping[str, Any]], batch: Batch, weight
         ),
         owasp=_OWASP,
         members=tuple(Subject(kind="patient", id=p) for p in sorted(patients)),
+        cohort=f"{batch.kind} {min(row['hash'] for row in group)}",
     )
 
 

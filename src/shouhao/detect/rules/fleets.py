@@ -227,6 +227,7 @@ def _fleet(
             last_at_us=max(r["last_at_us"] for r in rows),
             wanted=(Wanted(table="events", where={column: subject.id, "user_agent": row["user_agent"]}),),
             members=(of_prefix.subject,),
+            cohort=f"purchase {row['prefix']}" if subject.kind == "account" else None,
         )
 
 
@@ -258,6 +259,7 @@ def _series(counted: Mapping[str, pa.Table], policy: Policy) -> Iterator[Suspici
                 subject=Subject(kind="account", id=account),
                 wanted=(Wanted(table="events", where=where),),
                 members=(of_place.subject,),
+                cohort=f"series {row['place_kind']} {row['place']}",
             )
             if account not in best or one.weight > best[account].weight:
                 best[account] = one
