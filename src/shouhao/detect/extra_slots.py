@@ -3,6 +3,7 @@
 import ibis
 from ibis.expr.types import Table
 
+from shouhao.detect.fresh_patients import bindings
 from shouhao.kernel.clock import DAY_US, HOUR_US
 
 _SHIFT_US = 8 * HOUR_US  # the hospital's zone
@@ -66,6 +67,18 @@ def _with_visit(events: Table, added: Table) -> Table:
     decided = both.group_by("event_id").agg(came=both.came.max())
     joined = added.left_join(decided, "event_id")
     return joined.select(*added.columns, came=joined.came.fill_null(0) == 1, decided=joined.came.notnull())
+
+
+def newly_bound(events: Table, added: Table, *, within_us: int) -> Table:
+    """Extra slots for patients whom an account had bound not long before: event_id, bound_by.
+
+    Args:
+        added: as `extras` gives them.
+    """
+    bound = bindings(events).select("patient_id", "bound_at_us", bound_by="account_id")
+    met = added.select("event_id", "at_us", "patient_id").join(bound, "patient_id")
+    age_us = met.at_us - met.bound_at_us
+    return met.filter((age_us >= 0) & (age_us <= within_us)).group_by("event_id").agg(bound_by=met.bound_by.min())
 
 
 def looks_without_need(events: Table, *, within_us: int) -> Table:

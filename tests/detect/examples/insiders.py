@@ -1,6 +1,6 @@
-"""A department that fits people in by day, one who does so by night for people who never come, and one who looks on."""
+"""A department that fits people in by day, one who does so by night for nobody, one for a gang, and one who looks."""
 
-from detect.bookings import event, slot_of
+from detect.bookings import all_of, event, slot_of
 from detect.detector_checks import Example
 from detect.people import DAY_US, HOUR_US, MINUTE_US, Rows, release_us
 from shouhao.detect.model import Subject
@@ -41,6 +41,23 @@ def insider(count: int) -> Rows:
     return rows
 
 
+def favours(count: int) -> Rows:
+    """Adds by day for people who come, each of whom one of four accounts has bound the day before."""
+    rows = Rows()
+    for n in range(count):
+        at_us, patient = NINE_US + n * 11 * MINUTE_US, f"favoured{n}"
+        rows = rows.plus(added("friend", n, at_us, patient=patient, came=True))
+        rows.events.append(event("patient_bound", at_us - DAY_US, {}, f"recipient{n % 4}", patient))
+    return rows
+
+
+def related() -> Rows:
+    """A daughter binds her father, whom a colleague then fits in."""
+    rows = added("nurse3", 40, NINE_US + HOUR_US, patient="father", came=True)
+    rows.events.append(event("patient_bound", NINE_US - HOUR_US, {}, "daughter", "father"))
+    return rows
+
+
 def looks(staff: str, count: int, *, needed: bool) -> Rows:
     """Looks at so many patients, who are here today or who are not."""
     rows = Rows()
@@ -63,9 +80,22 @@ def desk(count: int = 7) -> Rows:
 
 
 EXAMPLE = Example(
-    guilty=colleagues().plus(insider(12)).plus(desk()).plus(looks("curious", 14, needed=False)),
-    too_little=colleagues().plus(insider(3)).plus(desk()).plus(looks("curious", 3, needed=False)),
-    finds=frozenset({Subject(kind="staff", id="insider"), Subject(kind="staff", id="curious")}),
-    codes=frozenset(f"insiders.{name}" for name in ("off_hours", "nobody_came", "one_purse", "looks_without_need")),
-    spared=frozenset(Subject(kind="staff", id=name) for name in ("nurse0", "nurse1", "nurse7", "desk3")),
+    guilty=all_of([colleagues(), insider(12), favours(9), related(), desk(), looks("curious", 14, needed=False)]),
+    too_little=all_of([colleagues(), insider(3), favours(3), related(), desk(), looks("curious", 3, needed=False)]),
+    finds=frozenset(
+        [
+            *(Subject(kind="staff", id=name) for name in ("insider", "friend", "curious")),
+            *(Subject(kind="account", id=f"recipient{n}") for n in range(4)),
+        ]
+    ),
+    codes=frozenset(
+        f"insiders.{name}"
+        for name in ("off_hours", "nobody_came", "one_purse", "for_new", "recipient", "looks_without_need")
+    ),
+    spared=frozenset(
+        [
+            *(Subject(kind="staff", id=name) for name in ("nurse0", "nurse1", "nurse7", "desk3")),
+            Subject(kind="account", id="daughter"),
+        ]
+    ),
 )

@@ -1,20 +1,21 @@
 """Insiders: staff who add slots or look at patients out of pattern.
 
-Staff are held against their colleagues: of the same department where enough of them add slots, of the house otherwise.
-A night shift works at night, a chronic patient is fitted in every week by the same doctor and comes; what is out of
-pattern is one who adds at hours when the others do not, for people who do not come, paid for by the same purse, or for
-members of a ring. Looks without need are looks at a patient of whom nothing else is known for a week around.
+Staff are held against their colleagues: of the same department where enough of them add slots, of the house
+otherwise. A night shift works at night, a chronic patient is fitted in every week by the same doctor and comes; what
+is out of pattern is one who adds at hours when the others do not, for people who do not come, paid for by the same
+purse, for members of a ring, or for people whom somebody's account has only just bound, who are then leads as well.
+Looks without need are looks at a patient of whom nothing else is known for a week around.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import pyarrow as pa
 from ibis.expr.types import Table
 
-from shouhao.detect.extra_slots import extras, looks_without_need
+from shouhao.detect.extra_slots import extras, looks_without_need, newly_bound
 from shouhao.detect.model import Says, Speaks, Subject, Suspicion, Tables, Wanted
 from shouhao.detect.odds import Usual, usual, weight_of
 from shouhao.kernel.clock import DAY_US
@@ -32,6 +33,9 @@ class Policy:
     least_colleagues: int = 5  #: who do the same; with fewer there is no pattern to be out of
     least: int = 5  #: extra slots, or patients looked at, of the kind
     purse_patients: int = 3  #: paid for by one purse or account: a family needs an extra slot for one, perhaps two
+    new_within_us: int = 14 * DAY_US  #: a patient who was bound so shortly before is new to the account
+    recipients: int = 3  #: accounts that bound them; one or two are somebody's relatives
+    recipient_most: float = 3.0  #: 20 to 1: a lead; the staff member may have added theirs in good faith
     need_within_us: int = 7 * DAY_US  #: somebody was here, or is about to come
     most: float = 6.0
     least_weight: float = 3.0  #: twenty to one
@@ -50,8 +54,10 @@ class Insiders:
     def count(self, tables: Tables) -> Mapping[str, Table]:
         """Extra slots with what became of them, and how many looks each member of staff took without need."""
         hours = (self._policy.opens_hour, self._policy.closes_hour)
+        added = extras(tables.events, hours=hours)
         return {
-            "extras": extras(tables.events, hours=hours),
+            "extras": added,
+            "new": newly_bound(tables.events, added.view(), within_us=self._policy.new_within_us),
             "looks": looks_without_need(tables.events, within_us=self._policy.need_within_us),
         }
 
@@ -65,6 +71,7 @@ class Insiders:
             ("one_purse", lambda row: (row["staff_id"], _purse(row)) in few),
         ):
             yield from _out_of_pattern(rows, pattern, kind, self._policy)
+        yield from _for_new(rows, counted["new"], self._policy)
         yield from _lookers(counted["looks"], self._policy)
 
     def judge_rings(
@@ -87,6 +94,10 @@ _SAYS = {
     "one_purse": (
         "加号 {n} 个，其中 {k} 个由同一账号或付款人为多人取得",
         "{k} of {n} extra slots were had by one purse or account for several people",
+    ),
+    "for_new": (
+        "加号 {n} 个，其中 {k} 个给了刚被账号绑定的就诊人",
+        "{k} of {n} extra slots went to people whom an account had only just bound",
     ),
     "in_rings": ("加号 {n} 个，其中 {k} 个给了团伙成员", "{k} of {n} extra slots went to members of rings"),
 }
@@ -135,6 +146,37 @@ def _out_of_pattern(
         weight = weight_of(rate.tail(n=n, k=k), most=policy.most)
         if weight >= policy.least_weight:
             yield _told(staff, [row for row in of if kind(row)], pattern, n, rate, weight, policy)
+
+
+def _for_new(rows: Sequence[Row], new: pa.Table, policy: Policy) -> Iterator[Suspicion]:
+    """Staff who add for people just bound, and the accounts that bound them."""
+    bound_by = {row["event_id"]: row["bound_by"] for row in new.to_pylist()}
+    for of_staff in _out_of_pattern(rows, "for_new", lambda row: row["event_id"] in bound_by, policy):
+        events = [event for wanted in of_staff.wanted for event in wanted.event_ids]
+        slots: dict[str, list[str]] = defaultdict(list)
+        for event in events:
+            slots[bound_by[event]].append(event)
+        if len(slots) < policy.recipients:
+            continue
+        yield of_staff
+        for account, of in sorted(slots.items()):
+            yield replace(
+                of_staff,
+                subject=Subject(kind="account", id=account),
+                code="insiders.recipient",
+                says=Says(
+                    zh=f"所绑定就诊人取得 {len(of)} 个加号，均由同一名工作人员为多个账号的新绑就诊人添加",
+                    en=f"{len(of)} extra slots went to patients it had just bound, added by one member of staff who "
+                    f"does so for several accounts",
+                ),
+                measured=float(len(of)),
+                expected=0.0,
+                threshold=1.0,
+                weight=min(policy.recipient_most, of_staff.weight),
+                wanted=(Wanted(table="events", event_ids=tuple(of)),),
+                members=(of_staff.subject,),
+                cohort=f"staff {of_staff.subject.id}",
+            )
 
 
 def _home(rows: Sequence[Row]) -> str:
