@@ -45,6 +45,11 @@ class Crowd:
         n = reaction_us // self.step_us
         return 1.0 if n >= len(self.bound) else min(1.0, 2 * self.bound[n] * (n + 1) / max(1, self.people))
 
+    def as_quick(self, reaction_us: int) -> float:
+        """Of the crowd as it stands, whoever is in it: the share that asked as soon."""
+        n = min(reaction_us // self.step_us, len(self.upto) - 2)
+        return min(1.0, (1 + self.upto[n + 1]) / (1 + self.people))
+
     def honest_share(self, reaction_us: int) -> float:
         """Of those who asked at that moment, or up to half as soon, at most this share are people."""
         n = reaction_us // self.step_us
@@ -74,6 +79,13 @@ def crowd_counts(every: Table, kind: SubjectKind) -> Table:
     rows = every.filter(every.kind == kind)
     rows = rows.mutate(bin=rows.reaction_us // BIN_US)
     return rows.group_by("released_at_us", "whole", "bin").agg(n=rows.count())
+
+
+def once_counts(every: Table, kind: SubjectKind, *, releases: int) -> Table:
+    """The same of those alone who came to fewer releases than that: people, for sellers come again and again."""
+    rows = every.filter(every.kind == kind)
+    seldom = rows.group_by("id").agg(releases=rows.count())
+    return crowd_counts(rows.semi_join(seldom.filter(seldom.releases < releases), "id"), kind)
 
 
 def worth_a_look(every: Table, *, releases: int) -> Table:

@@ -5,12 +5,13 @@ hand is one of the people it is compared with, and so is the script. Somebody in
 counts little; what counts is again and again, and as quick people are quick each time, the second time surprises less
 than the first. How many were looked at is paid for (Benjamini and Hochberg 1995, controlling the false discovery rate:
 of those who are named, few are there by chance). Who was tapping before the release is left out: one of the taps
-lands right after it by chance.
+lands right after it by chance. Who comes again and again and is each time among the quickest is held against those who
+came once or twice, among whom sellers are rare: no single time has to be impossible for a hand.
 """
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median_low
 from typing import Any, ClassVar
 
@@ -22,7 +23,7 @@ from shouhao.detect.counting import WHO, kinds_in, united
 from shouhao.detect.discoveries import beyond_chance
 from shouhao.detect.model import Says, Speaks, Subject, Suspicion, Tables, Wanted
 from shouhao.detect.odds import Usual, usual, weight_of
-from shouhao.detect.reactions import Crowd, attempts, crowd_counts, crowds, kinds_of_attempts, worth_a_look
+from shouhao.detect.reactions import Crowd, attempts, crowd_counts, crowds, kinds_of_attempts, once_counts, worth_a_look
 from shouhao.kernel.clock import MINUTE_US, SECOND_US
 
 OWASP = "OAT-005 Scalping"
@@ -38,6 +39,8 @@ class Policy:
     most: float = 5.0  #: 150 to 1: there are autoclickers, and lucky clocks
     least_once: float = 1.6  #: five out of six at that moment are no people
     most_once: float = 2.5  #: 12 to 1: somebody may press a button at the very moment
+    most_always: float = 4.0  #: 55 to 1: some have practised
+    least_seldom: int = 100  #: who came once or twice to releases that are alike, to know how quick people are
     close: float = 0.03  #: of a reaction, and at least 20 ms: the same moment again
     close_us: int = 20_000
     most_same: float = 3.0  #: 20 to 1
@@ -64,6 +67,7 @@ class Snipers:
         if kinds and "events.released_at_us" in tables.has:
             every = attempts(tables, kinds)
             found["crowd"] = crowd_counts(every, kinds[0])
+            found["seldom"] = once_counts(every, kinds[0], releases=self._policy.releases)
             found["attempts"] = worth_a_look(every, releases=self._policy.releases)
         parts = [
             part for kind in kinds_in(tables, "events") if kind != "ip" and (part := unlooked(tables, kind)) is not None
@@ -80,7 +84,12 @@ class Snipers:
             of, by_second = crowds(counted["crowd"].to_pylist())
             rows = [row for row in counted["attempts"].to_pylist() if by_second or not row["whole"]]
             each = _by_subject(rows)
-            yield from _faster(each, of, self._policy)
+            found = list(_faster(each, of, self._policy))
+            yield from found
+            people, _ = crowds(counted["seldom"].to_pylist())
+            known = {one.subject for one in found}
+            rest = {subject: tried for subject, tried in each.items() if subject not in known}
+            yield from _always_quick(rest, of, people, self._policy)
             if not by_second:
                 yield from _same_moment(each, self._policy)
         if "unlooked" in counted:
@@ -120,10 +129,32 @@ def _faster(each: Attempts, of: Mapping[int, Crowd], policy: Policy) -> Iterator
 
 
 def _quick(tried: Sequence[_Attempt], of: Mapping[int, Crowd], policy: Policy) -> float:
-    """The chance that a person is so quick at half of the releases or more; the choice of how many is paid for."""
-    ordered = sorted(of[one.released_at_us].chance(one.reaction_us) for one in tried)
-    choices = range((len(tried) + 1) // 2, len(tried) + 1)
-    return min(1.0, *(len(choices) * _again(ordered[n - 1], n, len(tried), policy) for n in choices))
+    """The chance that a person is so quick at half of the releases or more."""
+    return _at_most((of[one.released_at_us].chance(one.reaction_us) for one in tried), policy)
+
+
+def _always_quick(
+    each: Attempts, of: Mapping[int, Crowd], people: Mapping[int, Crowd], policy: Policy
+) -> Iterator[Suspicion]:
+    """Who is among the quickest most times, held against those who came seldom."""
+    known = {release: crowd for release, crowd in people.items() if crowd.people >= policy.least_seldom}
+    p: dict[Subject, float] = {}
+    for subject, tried in each.items():
+        judged = [one for one in tried if one.released_at_us in known]
+        if len(judged) >= policy.releases:
+            p[subject] = _at_most([known[one.released_at_us].as_quick(one.reaction_us) for one in judged], policy)
+    limit = beyond_chance(p.values(), rate=policy.honest)
+    for subject, chance in p.items():
+        weight = weight_of(chance, most=policy.most_always)
+        if chance <= limit and weight >= policy.least_weight:
+            yield replace(_reaction(subject, each[subject], of, weight, policy), code="snipers.always_quick")
+
+
+def _at_most(chances: Iterable[float], policy: Policy) -> float:
+    """The chance of being so quick at half of them or more; the choice of how many is paid for."""
+    ordered = sorted(chances)
+    choices = range((len(ordered) + 1) // 2, len(ordered) + 1)
+    return min(1.0, *(len(choices) * _again(ordered[n - 1], n, len(ordered), policy) for n in choices))
 
 
 def _again(chance: float, times: int, releases: int, policy: Policy) -> float:
