@@ -5,7 +5,6 @@ many, and some scripts. Once as a combined log tells it, with addresses alone, a
 on every line. Reading the log is measured elsewhere.
 """
 
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,7 +18,6 @@ from shouhao.detect.model import HIT_COLUMNS, Tables
 from shouhao.detect.rules.bursts import Bursts
 from shouhao.detect.rules.hammering import Hammering
 
-ROWS = 10_000_000
 THREADS = 2
 FLOOR_IS = "DuckDB: count by address and minute"
 
@@ -52,7 +50,7 @@ FROM (
 """
 
 
-def counting_figures(rows: int = ROWS) -> Sequence[Figure]:
+def counting_figures(rows: int) -> Sequence[Figure]:
     """Rows a second of both detectors together, without and with identities on the lines."""
     connection = ibis.duckdb.connect()
     connection.raw_sql(f"SET threads = {THREADS}")
@@ -69,9 +67,8 @@ def _figure(connection: Any, name: str, named: bool, rows: int) -> Figure:
 
     def measure() -> float:
         started = time.perf_counter()
-        ready = replace(
-            tables, per_minute=connection.create_table("per_minute", per_minute(tables, "hits"), overwrite=True)
-        )
+        connection.raw_sql("DROP TABLE IF EXISTS per_minute")
+        ready = replace(tables, per_minute=connection.create_table("per_minute", per_minute(tables, "hits")))
         notes["per_minute_s"].append(time.perf_counter() - started)
         told = 0
         for note, detector in (("bursts_s", Bursts()), ("hammering_s", Hammering())):
@@ -90,8 +87,3 @@ def _figure(connection: Any, name: str, named: bool, rows: int) -> Figure:
         return rows / (time.perf_counter() - started)
 
     return Figure(name=name, unit="rows/s", measure=measure, floor=floor, floor_is=FLOOR_IS, reach=0.2, notes=notes)
-
-
-if __name__ == "__main__":
-    for figure in counting_figures(int(sys.argv[1]) if len(sys.argv) > 1 else ROWS):
-        print(figure.name, f"floor {figure.floor():,.0f}", f"{figure.measure():,.0f} {figure.unit}", figure.notes)
