@@ -7,7 +7,6 @@ runs in a process of its own.
 
 import gzip
 import json
-import resource
 import shutil
 import sys
 import tempfile
@@ -17,7 +16,7 @@ from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from pathlib import Path
 
-from bench.detect_inputs import apart, regex_and_count
+from bench.detect_inputs import apart, peak_mb, regex_and_count
 from bench.harness import Figure
 from shouhao.lab.scalping.options import Options, Size
 
@@ -112,5 +111,4 @@ if __name__ == "__main__":
     started = time.perf_counter()
     found = run(Path(sys.argv[2]))
     took = time.perf_counter() - started
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # the mapped log included
-    print(json.dumps({"seconds": took, "peak_mb": peak_mb, "findings": found}))
+    print(json.dumps({"seconds": took, "peak_mb": peak_mb(), "findings": found}))
