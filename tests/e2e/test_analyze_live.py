@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from detect.test_live import FINDINGS, at, disordered, morning, viewed, write
+from detect.test_live import FINDINGS, at, morning, viewed, write
 from shouhao.store.engine import open_database
 from shouhao.store.migrate import upgrade
 
@@ -49,7 +49,7 @@ def following(out, environment):
 
 
 def wait_for(text, path):
-    until = time.monotonic() + 120
+    until = time.monotonic() + 240
     while time.monotonic() < until:
         if path.exists() and text in path.read_text(encoding="utf-8"):
             return
@@ -60,10 +60,10 @@ def wait_for(text, path):
 def test_a_live_run_says_stops_goes_on_and_is_done_again_to_the_byte(platform, tmp_path):
     db, environment = platform
     out, again = tmp_path / "live", tmp_path / "again"
-    write(db, [event for event in disordered(morning()) if event.at_us < at(60)])
+    write(db, morning(until=20))
     with following(out, environment) as first:
         wait_for('"script"', out / FINDINGS)
-    write(db, [viewed(at(46) + n * 1_000_000 // 3, "second-script") for n in range(600)])
+    write(db, [viewed(at(20) + n * 1_000_000 // 3, "second-script") for n in range(600)])
     with following(out, environment) as second:
         wait_for('"second-script"', out / FINDINGS)
     assert second["events"] > first["events"]
