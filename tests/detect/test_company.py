@@ -97,6 +97,23 @@ def test_over_one_thing_alone_sharing_says_nothing():
     assert not [one for one in told if one.code in {"rings.shared", "rings.member"}]
 
 
+def test_handing_over_to_each_other_is_no_sharing():
+    rings = Rings()
+    for n in range(9):
+        ends = [account(f"g{n}"), account(f"g{(n + 1) % 9}")]
+        rings.add([Edge(member=one, kind="hand_over", value=f"g{n}>", event_ids=(f"e{n}",)) for one in ends])
+    (ring,) = rings.found()
+    assert not [one for one in said_of(ring, deeds(6)) if one.code in {"rings.shared", "rings.member"}]
+
+
+def test_what_a_rule_says_of_the_sharing_counts_where_the_ring_acts_and_only_there():
+    ring = ring_of(4, kinds=("payer",))
+    rule = deeds(4, code="sign_up_phones.gone_elsewhere", weight=2.8)
+    assert not [one for one in said_of(ring, rule) if one.code == "rings.shared"]
+    (shared,) = [one for one in said_of(ring, [*rule, *deeds(3)]) if one.code == "rings.shared"]
+    assert shared.weight == 2.8
+
+
 def test_every_claim_leads_to_rows():
     for one in said_of(ring_of(9), deeds(7)):
         assert isinstance(one, Suspicion)

@@ -1,5 +1,6 @@
 """Rings: hubs join nobody, order does not matter, and night by night gives what all at once gives."""
 
+from dataclasses import replace
 from itertools import pairwise
 from xml.etree import ElementTree as ET
 
@@ -11,6 +12,8 @@ from detect.detector_checks import told
 from detect.examples.hand_over import passed_on
 from detect.people import honest_week
 from detect.tables import tables
+from detect.test_scoring import reason
+from shouhao.detect.cohorts import cohort_edges, suspects_edges
 from shouhao.detect.graphml import write_graphml
 from shouhao.detect.model import Subject
 from shouhao.detect.rings import (
@@ -186,3 +189,44 @@ def test_graphml_is_xml_whatever_the_ids_are(tmp_path):
 def test_no_rings_are_an_empty_graph(tmp_path):
     write_graphml((), tmp_path / "rings.graphml")
     assert read(tmp_path / "rings.graphml").tag.endswith("graphml")
+
+
+def of_suspects(kind, value, members, users):
+    """Links as they are counted: each member's, with how many use the same."""
+    return [
+        {
+            "member_kind": "account",
+            "member": member,
+            "kind": kind,
+            "value": value,
+            "n": 3,
+            "first_at_us": 0,
+            "last_at_us": 9,
+            "users": users,
+        }
+        for member in members
+    ]
+
+
+def test_suspects_alone_on_one_line_belong_together_and_those_behind_a_gateway_do_not():
+    farm, strangers = [f"farm{n}" for n in range(9)], [f"suspect{n}" for n in range(9)]
+    links = of_suspects("ip", "line", farm, 10) + of_suspects("ip", "gateway", strangers, 900)
+    edges = suspects_edges(links, suspects=frozenset([*farm, *strangers]), everybody=10_000)
+    assert {edge.member.id for edge in edges} == set(farm)
+    (ring,) = found(edges)
+    assert len(ring.members) == len(farm)
+
+
+def test_whom_a_rule_has_found_together_is_one_ring_however_many_they_are():
+    made = [Subject(kind="account", id=f"a{n}") for n in range(40)]
+    said = [replace(reason("fleets.created_in_series", 4.0, subject=one), cohort="night") for one in made]
+    (ring,) = found(cohort_edges(said))
+    assert len(ring.members) == 40
+    assert ring.over_one
+
+
+def test_a_purse_of_many_is_still_one_thing_where_two_of_them_share_a_line():
+    edges = [edge(f"a{n}", "payer", "insurer") for n in range(60)]
+    edges += [edge(f"a{n}", "ip", "home") for n in range(2)]
+    (ring,) = found(edges)
+    assert ring.over_one
