@@ -39,6 +39,7 @@ def read_into_state(
     log_format: str = "combined",
     events: Sequence[Path] = (),
     mapping: Mapping[str, str | Sequence[str]] | None = None,
+    trusted_proxies: Sequence[str] = (),
     keep_days: int = KEEP_DAYS,
     now_us: int | None = None,
     spool: Path | None = None,
@@ -68,7 +69,14 @@ def read_into_state(
             line_limit=line_limit,
             threads=threads,
         )
-        reading = Reading(log_format=log_format, mapping=names, now_us=now_us, line_limit=line_limit, threads=threads)
+        reading = Reading(
+            log_format=log_format,
+            mapping=names,
+            trusted_proxies=trusted_proxies,
+            now_us=now_us,
+            line_limit=line_limit,
+            threads=threads,
+        )
         added = add_files(connection, files, reading, problems)
         if added.read:
             check_used(names, added.mapped)

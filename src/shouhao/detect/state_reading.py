@@ -33,10 +33,10 @@ class Reading:
 
     log_format: str
     mapping: Names
-    trusted_proxies: Sequence[str] = ()
-    now_us: int | None = None
+    trusted_proxies: Sequence[str]
+    now_us: int | None
     line_limit: int
-    threads: int = 2
+    threads: int
 
 
 @dataclass(slots=True, kw_only=True)
