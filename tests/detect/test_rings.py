@@ -217,6 +217,13 @@ def test_suspects_alone_on_one_line_belong_together_and_those_behind_a_gateway_d
     assert len(ring.members) == len(farm)
 
 
+def test_two_gangs_that_hire_from_one_network_stay_two():
+    gangs = [f"{name}{n}" for name in "ab" for n in range(6)]
+    assert not suspects_edges(
+        of_suspects("prefix", "198.51.100.0/24", gangs, 12), suspects=frozenset(gangs), everybody=9_000
+    )
+
+
 def test_whom_a_rule_has_found_together_is_one_ring_however_many_they_are():
     made = [Subject(kind="account", id=f"a{n}") for n in range(40)]
     said = [replace(reason("fleets.created_in_series", 4.0, subject=one), cohort="night") for one in made]

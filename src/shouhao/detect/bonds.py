@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from shouhao.detect.cohorts import cohort_edges, suspects_edges, suspects_of
 from shouhao.detect.model import Speaks, Suspicion, Tables
 from shouhao.detect.rings import Edge, edges_in, edges_of, hand_over_edges
@@ -15,9 +18,10 @@ def bonds(tables: Tables, said: Sequence[Suspicion | Speaks], *, everybody: int)
     """
     suspects = suspects_of(said)
     shared = edges_in(tables, suspects=suspects).to_pyarrow()
+    theirs = shared.filter(pc.is_in(shared["member"], value_set=pa.array(sorted(suspects), pa.string())))
     return [
         *edges_of(shared),
-        *suspects_edges(shared.to_pylist(), suspects=suspects, everybody=everybody),
+        *suspects_edges(theirs.to_pylist(), suspects=suspects, everybody=everybody),
         *hand_over_edges(said),
         *cohort_edges(said),
     ]

@@ -30,8 +30,9 @@ from shouhao.detect.links import links
 from shouhao.detect.model import Subject, Suspicion, Tables
 
 Identifier = tuple[IdentifierKind, str]
-#: What suspects may have in common; a patient or a hand-over joins its two by itself.
-SUSPECTS_SHARE: tuple[IdentifierKind, ...] = ("device", "payer", "phone", "ip", "prefix")
+#: What suspects may have in common. A network is not among it, for two gangs hire from one provider; and a patient or
+#: a hand-over joins its two by itself.
+SUSPECTS_SHARE: tuple[IdentifierKind, ...] = ("device", "payer", "phone", "ip")
 _LEAST_SUSPECTS = 3
 _HAND_OVERS = frozenset({"hand_over.pair", "hand_over.prepared"})
 _MILLI = 1000
@@ -293,8 +294,7 @@ def edges_in(tables: Tables, *, suspects: Collection[str] = (), shared_alone: bo
         shared_alone: leave out what one account alone has used; not where other nights' edges come to it.
     """
     policy = RingPolicy()
-    kinds = tuple(dict.fromkeys((*policy.specificity, *SUSPECTS_SHARE)))
-    every = links(tables, kinds=kinds)
+    every = links(tables, kinds=tuple(policy.specificity))
     every = every.filter(every.member_kind == "account")
     named = ibis.memtable(pa.table({"suspect": pa.array(sorted(suspects), pa.string())}))
     marked = every.left_join(named, every.member == named.suspect)
