@@ -106,6 +106,15 @@ def test_handing_over_to_each_other_is_no_sharing():
     assert not [one for one in said_of(ring, deeds(6)) if one.code in {"rings.shared", "rings.member"}]
 
 
+def test_who_was_once_behind_the_same_address_is_not_named_with_those_who_act():
+    rings = Rings()
+    rings.add([Edge(member=account(f"g{n}"), kind="hand_over", value="g0>g1", event_ids=("e",)) for n in range(2)])
+    rings.add([Edge(member=one, kind="ip", value="carrier") for one in (account("g1"), account("passer-by"))])
+    (ring,) = rings.found()
+    told = said_of(ring, deeds(2))
+    assert {m for one in told if one.code == "rings.acts_trade" for m in one.members} == {account("g0"), account("g1")}
+
+
 def test_what_a_rule_says_of_the_sharing_counts_where_the_ring_acts_and_only_there():
     ring = ring_of(4, kinds=("payer",))
     rule = deeds(4, code="sign_up_phones.gone_elsewhere", weight=2.8)

@@ -7,7 +7,7 @@ nobody is found strong who has done nothing.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import log2
 from typing import Any
@@ -52,6 +52,7 @@ class CompanyPolicy:
     shared_per_kind: float = 0.5  #: for each further kind of thing that is shared
     shared_most: float = 3.0
     all_named_share: float = 0.5  #: of the members who act, from which on the others are named as members too
+    close_tie: float = 2.0  #: a phone of four, a child of two; an address at which two were seen is less
     suspected_from: float = 2.0  #: of a family of reasons, for a member to count as suspected
     least_suspected: int = 2
     least_rate: float = 0.002  #: nobody is so rare that one in five hundred is not
@@ -101,13 +102,28 @@ def _deeds(said: Iterable[Suspicion | Speaks], policy: CompanyPolicy) -> dict[Su
 
 
 def _named(ring: Ring, mine: Sequence[Mapping[str, Suspicion]], policy: CompanyPolicy) -> tuple[Subject, ...]:
-    """Who is named as a member: everybody where most act, and where so few do that it is a lead for sharing alone.
+    """Who is named as a member: whoever acts, and where most act, those who are closely tied to them.
 
-    In between only those who act: scalpers have families.
+    Scalpers have families, and strangers come behind their addresses: one such tie names nobody. Where so few act that
+    the ring is a lead for its sharing alone, everybody is named.
     """
-    acting = tuple(member for member, of in zip(ring.members, mine, strict=True) if of)
-    most = len(acting) >= policy.all_named_share * len(ring.members)
-    return ring.members if most or len(acting) < policy.least_suspected else acting
+    acting = frozenset(member for member, of in zip(ring.members, mine, strict=True) if of)
+    if len(acting) < policy.least_suspected:
+        return ring.members
+    if len(acting) < policy.all_named_share * len(ring.members):
+        return tuple(member for member in ring.members if member in acting)
+    ties = _ties(ring, acting)
+    return tuple(member for member in ring.members if member in acting or ties[member] >= policy.close_tie)
+
+
+def _ties(ring: Ring, acting: Collection[Subject]) -> Mapping[Subject, float]:
+    """What each member shares with those who act, as log-odds."""
+    theirs = {(one.edge.kind, one.edge.value) for one in ring.edges if one.edge.member in acting}
+    ties: dict[Subject, float] = defaultdict(float)
+    for one in ring.edges:
+        if (one.edge.kind, one.edge.value) in theirs:
+            ties[one.edge.member] += one.weight
+    return ties
 
 
 def _rate(suspected: int, people: int, policy: CompanyPolicy) -> float:
