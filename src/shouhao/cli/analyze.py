@@ -5,6 +5,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -56,6 +57,17 @@ def analyze(
         list[str] | None, typer.Option("--map", help="列=变量或表头，可多次 COLUMN=NAME, repeatable")
     ] = None,
     *,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--trusted-proxy",
+            help="可信代理的地址或前缀，可多次，配合 --map ip=… Address or its beginning, repeatable, with --map ip=…",
+        ),
+    ] = None,
+    networks: Annotated[
+        Path | None,
+        typer.Option("--networks", help="网段归属表 CSV Who runs which network: network,asn,name", dir_okay=False),
+    ] = None,
     engine: Annotated[
         Engine, typer.Option("--engine", help="计数引擎：本机或 Spark 集群 Counts here, or on a Spark cluster")
     ] = Engine.DUCKDB,
@@ -102,6 +114,8 @@ def analyze(
             log_format,
             events or [],
             _mapping(mapping or []),
+            trusted_proxies=trusted_proxy or [],
+            networks=networks,
             counting=counting,
             state=state,
             keep_days=keep_days,
@@ -132,6 +146,8 @@ def _analyzed(
     events: Sequence[Path],
     mapping: dict[str, list[str]],
     *,
+    trusted_proxies: Sequence[str],
+    networks: Path | None,
     counting: Counting,
     state: Path | None,
     keep_days: int,
@@ -140,6 +156,7 @@ def _analyzed(
     import duckdb  # noqa: PLC0415
 
     from shouhao.detect.graphml import write_graphml  # noqa: PLC0415
+    from shouhao.detect.inputs.networks import networks_of, read_networks  # noqa: PLC0415
     from shouhao.detect.inputs.problems import write_problems  # noqa: PLC0415
     from shouhao.detect.inputs.read import read_inputs  # noqa: PLC0415
     from shouhao.detect.report.page import write_report  # noqa: PLC0415
@@ -147,6 +164,7 @@ def _analyzed(
     from shouhao.detect.run import analyze as run  # noqa: PLC0415
     from shouhao.detect.state_inputs import read_into_state  # noqa: PLC0415
 
+    known = read_networks(networks) if networks is not None else None
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out) as spool, duckdb.connect(str(Path(spool, "rows.duckdb"))) as connection:
         read = read_inputs if state is None else partial(read_into_state, folder=state, keep_days=keep_days)
@@ -156,10 +174,13 @@ def _analyzed(
             log_format=log_format,
             events=events,
             mapping=mapping,
+            trusted_proxies=trusted_proxies,
             now_us=SystemClock().now_us(),
             spool=Path(spool),
         )
         tables = counting(connection, Path(spool))
+        if known is not None:
+            tables = replace(tables, networks=networks_of(tables, known))
         analysis = run(tables, inputs.sources)
         with (out / "findings.jsonl").open("wb") as file:
             file.write(msgspec.json.Encoder().encode_lines(analysis.findings))
