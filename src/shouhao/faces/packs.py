@@ -32,7 +32,7 @@ from shouhao.faces.model import ModelMissing, ModelRefused, PackUnknown
 from shouhao.kernel.errors import InvalidInput
 
 #: Part of every pack's id: one more whenever alignment or embedding changes so that old vectors no longer compare.
-_STEPS = 1
+_STEPS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

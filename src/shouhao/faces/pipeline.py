@@ -57,13 +57,18 @@ class FaceEngine:
         """Whether the nets of liveness are there."""
         return self._liveness is not None
 
-    def faces(self, pictures: Sequence[Pixels]) -> list[list[Face]]:
-        """The faces of each picture, ready to be compared, the surest first. Faster for several pictures at once."""
+    def faces(self, pictures: Sequence[Pixels], *, in_turns: bool = False) -> list[list[Face]]:
+        """The faces of each picture, ready to be compared, the surest first. Faster for several pictures at once.
+
+        Args:
+            in_turns: one view of each picture, the views taking turns, at half the work. For frames of a passage: the
+                mean over its frames is then one over the views as well.
+        """
         with self._lock:
             found = self._detector.detect(list(pictures))
             levels = [Levels(picture) for picture in pictures]
             with ThreadPoolExecutor(1) as apart:  # quality is judged while the nets compute
-                embedding = apart.submit(self._vectors, levels, found)
+                embedding = apart.submit(self._vectors, levels, found, in_turns)
                 qualities = [assess(picture, one) for picture, one in zip(levels, found, strict=True)]
                 vectors = iter(embedding.result())
         return [
@@ -97,7 +102,7 @@ class FaceEngine:
         """
         passage = [pictures] if isinstance(pictures, np.ndarray) else list(pictures)
         faces = []
-        for picture, found in zip(passage, self.faces(passage), strict=True):
+        for picture, found in zip(passage, self.faces(passage, in_turns=len(passage) > 1), strict=True):
             height, width = picture.shape[:2]
             face = main_face(found, width=width, height=height)
             if face is not None:
@@ -125,18 +130,21 @@ class FaceEngine:
         with self._lock:
             return self._liveness.live_score(picture, face.box_xyxy_px)
 
-    def _vectors(self, levels: Sequence[Levels], found: Sequence[Detection]) -> NDArray[np.float32]:
+    def _vectors(
+        self, levels: Sequence[Levels], found: Sequence[Detection], in_turns: bool = False
+    ) -> NDArray[np.float32]:
         """One vector (n, dims) for each face of each picture, in order."""
         side = self._embedder.chip_px
+        turns = [(view,) for view in self._views] if in_turns else [self._views]
         chips = [
-            views_of(picture, one.landmarks_px, self._embedder.template_px, side, self._views)
-            for picture, one in zip(levels, found, strict=True)
+            views_of(picture, one.landmarks_px, self._embedder.template_px, side, turns[n % len(turns)])
+            for n, (picture, one) in enumerate(zip(levels, found, strict=True))
             if len(one)
         ]
         if not chips:
             return np.empty((0, self.dims), np.float32)
         vectors = self._embedder.embed(np.concatenate(chips).reshape(-1, side, side, 3))
-        return units(vectors.reshape(-1, len(self._views), self.dims).mean(1))
+        return units(vectors.reshape(-1, len(turns[0]), self.dims).mean(1))
 
     def _face(self, detection: Detection, n: int, quality: Quality, embedding: NDArray[np.float32]) -> Face:
         return Face(
