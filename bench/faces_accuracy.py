@@ -10,23 +10,26 @@ Models and photographs are those of SHOUHAO_MODELS and of `shared/` beside the c
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.faces_listed import Found, Seen, search_lists
+from bench.faces_listed import Enrol, Found, Fuse, Seen, search_lists
 from bench.faces_plain import PlainPipeline, plain_mean
 from bench.harness import Figure
+from shouhao.faces.embed import units
+from shouhao.faces.images import read_picture
 from shouhao.faces.intervals import Share
-from shouhao.faces.model import Face
+from shouhao.faces.model import Face, Pixels
 from shouhao.faces.packs import load_pack, missing_library
 from shouhao.faces.pairs import THRESHOLDS_COS
 from shouhao.faces.passages import probe_of
-from shouhao.faces.photographs import FindsFaces, look_at, people_in
+from shouhao.faces.photographs import AT_ONCE, main_face, people_in
 from shouhao.faces.pipeline import open_engine
 from shouhao.faces.quality import CAPTURE, problems_of
 from shouhao.faces.rates import Compared, compare_all, rates_at
@@ -38,6 +41,7 @@ LIST_SIZE = 283  #: photographs on the list of Beijing Children's Hospital in 20
 ENROLLED = (1, 2)
 
 People = Sequence[tuple[str, Sequence[Path]]]  #: of each the name and the photographs
+FindsFaces = Callable[[list[Pixels]], list[list[Face]]]
 OURS, PLAIN, DLIB = "ours", "plain", "dlib"
 
 
@@ -93,15 +97,35 @@ def seen_by_all(people: People, models: Path, *, packs: Sequence[str]) -> dict[s
         pack = load_pack(pack_name, models_dir=models)
         if missing_library(pack) is None:
             engine = open_engine(pack, models_dir=models, threads=THREADS)
-            found[name] = Seen(faces=_looked(files, engine), dims=engine.dims, fuse=_fused, enrol=_each)
-    plain = _looked(files, PlainPipeline(models, threads=THREADS))
-    dims = found[OURS].dims
-    found[PLAIN] = Seen(faces=plain, dims=dims, fuse=plain_mean, enrol=_mean_of)
+            views = _views(files, partial(engine.faces, in_turns=True), 2 if pack.embedder.mirrored_too else 1)
+            found[name] = _seen(views, _fused, _each)
+    plain = PlainPipeline(models, threads=THREADS)
+    found[PLAIN] = _seen(_views(files, plain.faces, 1), plain_mean, _mean_of)
     return found
 
 
-def _looked(files: Sequence[Path], engine: FindsFaces) -> list[Face | None]:
-    return [one.face for one in look_at(files, engine)]
+def _views(files: Sequence[Path], faces_of: FindsFaces, count: int) -> list[tuple[Face | None, ...]]:
+    """The face that each photograph is about, seen in so many views, which take turns."""
+    views: list[tuple[Face | None, ...]] = []
+    for start in range(0, len(files), AT_ONCE):
+        pictures = [read_picture(file.read_bytes()) for file in files[start : start + AT_ONCE]]
+        found = iter(faces_of([picture for picture in pictures for _ in range(count)]))
+        for picture in pictures:
+            height, width = picture.shape[:2]
+            views.append(tuple(main_face(next(found), width=width, height=height) for _ in range(count)))
+    return views
+
+
+def _seen(views: Sequence[tuple[Face | None, ...]], fuse: Fuse, enrol: Enrol) -> Seen:
+    """A photograph that stands alone is the mean of its views, as an engine makes it."""
+    faces = [_of_all(some) for some in views]
+    dims = next(len(face.embedding) for face in faces if face is not None)
+    return Seen(faces=faces, views=views, dims=dims, fuse=fuse, enrol=enrol)
+
+
+def _of_all(views: tuple[Face | None, ...]) -> Face | None:
+    there = [face for face in views if face is not None]
+    return replace(there[0], embedding=units(np.mean([face.embedding for face in there], axis=0))) if there else None
 
 
 def _fused(faces: Sequence[Face]) -> NDArray[np.float32] | None:

@@ -5,7 +5,7 @@ whom nothing has to find. Everybody else passes as a stranger. All draws togethe
 passage in a thousand reaches. The draws are the same for every pipeline.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,6 +29,7 @@ class Seen:
     """What one pipeline made of all photographs."""
 
     faces: Sequence[Face | None]  #: of each photograph the one it is about; None: not found
+    views: Sequence[tuple[Face | None, ...]]  #: the same, as a frame of a passage whose turn is each of the views
     dims: int
     fuse: Fuse  #: the frames of a passage; None: nothing that could be compared
     enrol: Enrol  #: what is kept of a person's photographs on the list
@@ -43,7 +44,7 @@ class Seen:
 
     def part(self, rows: NDArray[np.int64]) -> "Seen":
         """The same of some photographs."""
-        return replace(self, faces=[self.faces[row] for row in rows])
+        return replace(self, faces=[self.faces[row] for row in rows], views=[self.views[row] for row in rows])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +112,7 @@ def _one_draw(
     on_list = np.concatenate([order[spare], order[~spare]])[:size]
     owners, kept = [], []
     for person in on_list:
-        for vector in seen.enrol(_faces(seen, shuffled[person][:enrolled])):
+        for vector in seen.enrol(_there(seen.faces[row] for row in shuffled[person][:enrolled])):
             owners.append(int(person))
             kept.append(vector)
     gallery, owner = np.stack(kept), np.array(owners, np.int64)
@@ -135,14 +136,21 @@ def _probes(seen: Seen, passages: Sequence[NDArray[np.int64]]) -> NDArray[np.flo
     """(n, dims) what each passage asks about; nothing, and like nobody, where there is nothing to compare."""
     probes = np.zeros((len(passages), seen.dims), np.float32)
     for probe, rows in zip(probes, passages, strict=True):
-        fused = seen.fuse(_faces(seen, rows))
+        fused = seen.fuse(_there(_frames(seen, rows)))
         if fused is not None:
             probe[:] = fused
     return probes
 
 
-def _faces(seen: Seen, rows: NDArray[np.int64]) -> list[Face]:
-    return [face for face in (seen.faces[row] for row in rows) if face is not None]
+def _frames(seen: Seen, rows: NDArray[np.int64]) -> list[Face | None]:
+    """Frames take turns in their views; a passage of one frame is seen in all of them."""
+    if len(rows) == 1:
+        return [seen.faces[rows[0]]]
+    return [seen.views[row][n % len(seen.views[row])] for n, row in enumerate(rows)]
+
+
+def _there(faces: Iterable[Face | None]) -> list[Face]:
+    return [face for face in faces if face is not None]
 
 
 def _threshold(top_cos: NDArray[np.float32], rate: float) -> float:

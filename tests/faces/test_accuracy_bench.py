@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shouhao.faces.photographs import people_in
+from shouhao.faces.packs import load_pack
+from shouhao.faces.photographs import look_at, people_in
+from shouhao.faces.pipeline import open_engine
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +44,14 @@ def test_a_handful_of_people_is_measured_by_both_pipelines(bench, few, models_di
     assert "reach 1.00" in capsys.readouterr().out
 
 
+def test_a_photograph_counts_as_the_engine_sees_it(bench, few, models_dir):
+    engine = open_engine(load_pack("arcface-onnx", models_dir=models_dir), models_dir=models_dir)
+    seen = bench.seen_by_all(few[:2], models_dir, packs=("arcface-onnx",))["ours"]
+    files = [file for _, theirs in few[:2] for file in theirs]
+    for one, face in zip(look_at(files, engine), seen.faces, strict=True):
+        assert float(one.face.embedding @ face.embedding) > 0.99999
+
+
 def test_who_is_kept_apart_is_known_from_the_name_alone(bench):
     names = [f"Person_{n}" for n in range(400)]
     apart = [name for name in names if bench.kept_apart(name)]
@@ -52,6 +62,9 @@ def test_who_is_kept_apart_is_known_from_the_name_alone(bench):
 def test_a_pipeline_that_sees_nobody_finds_nobody(bench):
     listed = importlib.import_module("bench.faces_listed")
     subjects = np.repeat(np.arange(20), 4)
-    blind = listed.Seen(faces=[None] * 80, dims=8, fuse=bench.plain_mean, enrol=lambda _: [np.eye(8, dtype="f4")[0]])
+    nothing = np.eye(8, dtype=np.float32)[0]
+    blind = listed.Seen(
+        faces=[None] * 80, views=[(None,)] * 80, dims=8, fuse=bench.plain_mean, enrol=lambda _: [nothing]
+    )
     found = listed.search_lists(blind, subjects, list_size=5, enrolled=1, draws=3)
     assert (found.list_size, found.all.fnir.rate, found.all.fpir.rate, found.strangers) == (5, 1, 0, 0)
