@@ -61,8 +61,9 @@ class FaceEngine:
         """The faces of each picture, ready to be compared, the surest first. Faster for several pictures at once.
 
         Args:
-            in_turns: one view of each picture, the views taking turns, at half the work. For frames of a passage: the
-                mean over its frames is then one over the views as well.
+            in_turns: the pictures are frames of one passage. Each is embedded in one view, which halves that work; the
+                mean over the frames is then one over the views as well. The surest picture has the first turn, so
+                that the order of the pictures changes nothing.
         """
         with self._lock:
             found = self._detector.detect(list(pictures))
@@ -136,10 +137,11 @@ class FaceEngine:
         """One vector (n, dims) for each face of each picture, in order."""
         side = self._embedder.chip_px
         turns = [(view,) for view in self._views] if in_turns else [self._views]
+        seen = [n for n, one in enumerate(found) if len(one)]
+        turn_of = {n: rank % len(turns) for rank, n in enumerate(sorted(seen, key=lambda n: -found[n].scores[0]))}
         chips = [
-            views_of(picture, one.landmarks_px, self._embedder.template_px, side, turns[n % len(turns)])
-            for n, (picture, one) in enumerate(zip(levels, found, strict=True))
-            if len(one)
+            views_of(levels[n], found[n].landmarks_px, self._embedder.template_px, side, turns[turn_of[n]])
+            for n in seen
         ]
         if not chips:
             return np.empty((0, self.dims), np.float32)
