@@ -20,6 +20,7 @@ BENCHES = {
     "detect": "bench.detect",
     "draw": "bench.draw",
     "faces": "bench.faces",
+    "faces_accuracy": "bench.faces_accuracy",
     "waitlist": "bench.waitlist",
 }  # name on the command line, module here
 SIZED = frozenset({"detect"})  #: benches that have a full size as well
@@ -36,6 +37,7 @@ class Figure:
     floor_is: str
     reach: float  #: the ratio that is aimed at
     notes: dict[str, list[float]]  #: what else each run saw, by name
+    decimals: int = 0  #: that are printed; notes have one more, and so has the file
 
 
 def run(names: list[str], json_file: Path | None, runs: int, *, full: bool = False) -> int:
@@ -62,23 +64,25 @@ def _measure(figure: Figure, runs: int) -> dict[str, object]:
         floors.append(figure.floor())
         values.append(figure.measure())
     value, floor = statistics.median(values), statistics.median(floors)
-    ratio = value / floor
+    ratio, places = value / floor, figure.decimals
     print(
-        f"{figure.name:<12} {value:>10,.0f} {figure.unit}   floor {floor:>10,.0f} ({figure.floor_is})   "
+        f"{figure.name:<12} {value:>10,.{places}f} {figure.unit}   floor {floor:>10,.{places}f} ({figure.floor_is})   "
         f"ratio {ratio:.2f}, reach {figure.reach:.2f}",
         flush=True,
     )
     for note, seen in figure.notes.items():
-        print(f"{'':<12}   {note}: {statistics.median(seen):,.1f}", flush=True)
+        print(f"{'':<12}   {note}: {statistics.median(seen):,.{places + 1}f}", flush=True)
     return {
-        "value": round(value, 1),
+        "value": round(value, places + 1),
         "unit": figure.unit,
-        "floor": round(floor, 1),
+        "floor": round(floor, places + 1),
         "floor_is": figure.floor_is,
         "ratio": round(ratio, 3),
         "reach": figure.reach,
-        "runs": [{"value": round(v, 1), "floor": round(f, 1)} for v, f in zip(values, floors, strict=True)],
-        **{note: round(statistics.median(seen), 2) for note, seen in figure.notes.items()},
+        "runs": [
+            {"value": round(v, places + 1), "floor": round(f, places + 1)} for v, f in zip(values, floors, strict=True)
+        ],
+        **{note: round(statistics.median(seen), places + 2) for note, seen in figure.notes.items()},
     }
 
 

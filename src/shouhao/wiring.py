@@ -47,6 +47,7 @@ from shouhao.store.vault import Vault
 
 if TYPE_CHECKING:
     from shouhao.faces.consented_gallery import ConsentedGallery
+    from shouhao.faces.engines import Engines
     from shouhao.faces.enrolment import Enroller, GallerySetup
     from shouhao.faces.packs import Pack
     from shouhao.faces.pipeline import FaceEngine
@@ -230,11 +231,18 @@ def face_engine(settings: Settings, pack: "Pack") -> "FaceEngine":
     return open_engine(pack, models_dir=settings.models_dir, device=settings.face_device, threads=settings.face_threads)
 
 
+def face_engines(settings: Settings) -> "Engines":
+    """The engines of all packs on this machine, each opened when a gallery first works with it."""
+    from shouhao.faces.engines import Engines  # noqa: PLC0415 - as above
+
+    return Engines(settings.models_dir, lambda pack: face_engine(settings, pack))
+
+
 def gallery_setup(system: System, purpose: Purpose, engines: Mapping[str, "Enroller"]) -> "GallerySetup":
     """What a gallery works with.
 
     Args:
-        engines: by pack id; reading what is stored needs none.
+        engines: by pack id, for a process that goes on running those of `face_engines`; reading needs none.
     """
     # Reading pictures takes a library that the servers and the desk would wait for at each start.
     from shouhao.faces.enrolment import GallerySetup  # noqa: PLC0415

@@ -59,6 +59,18 @@ def test_both_packs_answer_until_the_switch_and_then_the_new_one(gallery, setup,
     assert len(events(db, "face_pack_changed")) == 4
 
 
+def test_who_cannot_build_the_new_pack_goes_on_searching_and_enrols_nobody(gallery, setup, db):
+    enrol(gallery, 1)
+    start(setup, pack="new@2", now_us=NOW_US)
+    build(setup)
+    old_alone = type(setup)(db=db, keys=setup.keys, engines={"old@1": OLD})
+    with WatchlistGallery(old_alone, lock_required=False, now_us=NOW_US) as elsewhere:
+        elsewhere.refresh()
+        assert found(elsewhere, OLD, 1) == ["we_1"]
+        with pytest.raises(PackNotLive):
+            enrol(elsewhere, 2)
+
+
 def test_who_is_enrolled_or_erased_meanwhile_is_so_in_both(gallery, setup):
     for n in range(4):
         enrol(gallery, n)

@@ -60,6 +60,37 @@ def test_three_frames_ask_with_one_voice(engine, people):
     assert float(np.mean([fuse(faces) @ one.embedding for one in faces])) > mean
 
 
+def test_frames_in_turns_ask_nearly_as_frames_in_both_views(engine, people):
+    for frames in people:
+        both, turns = (
+            fuse([middle(f, p) for f, p in zip(engine.faces(frames, in_turns=turns), frames, strict=True)])
+            for turns in (False, True)
+        )
+        assert float(both @ turns) > 0.98
+    frames = people[1]
+    asked, turned_round = (engine.probe(some, "watchlist").embedding for some in (frames, frames[::-1]))
+    assert float(asked @ turned_round) > 0.999999
+    one, other = (middle(engine.faces([people[0][0]], in_turns=True)[0], people[0][0]) for _ in range(2))
+    assert np.array_equal(one.embedding, other.embedding)
+
+
+@pytest.mark.parametrize(("degrees", "alike_at_least"), [(15, 0.95), (-15, 0.95), (30, 0.93), (-30, 0.93)])
+def test_a_head_on_a_shoulder_is_the_same_face(engine, people, degrees, alike_at_least):
+    upright = [theirs[0] for theirs in people]
+    tilted = [turned(picture, degrees) for picture in upright]
+    alike = [
+        float(middle(one, up).embedding @ middle(other, down).embedding)
+        for one, other, up, down in zip(engine.faces(upright), engine.faces(tilted), upright, tilted, strict=True)
+    ]
+    assert np.mean(alike) > alike_at_least
+
+
+def turned(picture, degrees):
+    height, width = picture.shape[:2]
+    turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1)
+    return cv2.warpAffine(picture, turn, (width, height), borderMode=cv2.BORDER_REPLICATE)
+
+
 def test_a_hundred_faces_are_found_in_one_picture(engine, people):
     tile = cv2.resize(people[0][0][60:190, 60:190], (128, 128))
     mosaic = np.tile(tile, (10, 10, 1))
@@ -90,9 +121,11 @@ def test_a_face_that_is_too_small_is_not_fit(engine, people):
         engine.probe(canvas, "watchlist")
 
 
-def test_a_grey_picture_is_a_picture(engine, people):
-    grey = cv2.cvtColor(cv2.cvtColor(people[1][0], cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-    colour = middle(engine.faces([people[1][0]])[0], people[1][0])
+def test_a_grey_picture_is_a_picture(engine, faces_dir):
+    shown = read_picture((faces_dir / "spoof" / "image_T1.jpg").read_bytes())
+    grey = cv2.cvtColor(cv2.cvtColor(shown, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    assert not np.array_equal(grey, shown)
+    colour = middle(engine.faces([shown])[0], shown)
     assert float(middle(engine.faces([grey])[0], grey).embedding @ colour.embedding) > 0.7
 
 

@@ -21,6 +21,7 @@ from shouhao.cli import (
     run,
     staff,
 )
+from shouhao.faces.packs import PackageMissing
 from shouhao.kernel.errors import Refused, Unavailable
 
 app = typer.Typer(
@@ -68,7 +69,7 @@ def main() -> int:
         app(standalone_mode=True)
     except Refused as refusal:
         typer.echo(f"{refusal.says('zh')}\n{refusal.says('en')}", err=True)
-        return 1
+        return 3 if isinstance(refusal, PackageMissing) else 1
     except Unavailable as error:
         typer.echo(f"依赖不可用：{error.what}\nUnavailable: {error.what}", err=True)
         return 3

@@ -58,7 +58,8 @@ def pull(
 ) -> None:
     """下载并核对模型包，可断点续传；仍缺文件则退出码为 1。 Pull a pack and check it; exit 1 while it is incomplete.
 
-    From the setting models_mirror, or else from where the pack's manifest says.
+    From the setting models_mirror, or else from where the pack's manifest says. 未安装所需 Python 包则退出码为 3。
+    Exit 3 where a Python package is not installed.
     """
     settings = read_settings(context.obj)
     chosen = load_pack(pack, models_dir=settings.models_dir)
@@ -81,16 +82,23 @@ def verify(
     ] = None,
     as_json: _JSONOption = False,
 ) -> None:
-    """核对每个文件的 SHA-256；缺少或不符则退出码为 1。 Hash every file; exit 1 when one is missing or wrong."""
+    """核对每个文件的 SHA-256；缺少或不符则退出码为 1。 Hash every file; exit 1 when one is missing or wrong.
+
+    未安装所需 Python 包则退出码为 3。 Exit 3 where a Python package is not installed.
+    """
     settings = read_settings(context.obj)
     chosen = load_pack(pack or settings.face_pack, models_dir=settings.models_dir)
     _tell(chosen, settings, as_json=as_json, nothing_to_pull=False)
 
 
 def _tell(pack: Pack, settings: Settings, *, as_json: bool, nothing_to_pull: bool) -> None:
-    """What lies here now, every byte of it read; ends with status 1 when the pack cannot be used like this."""
+    """What lies here now, every byte of it read; ends with status 1 when the pack cannot be used like this.
+
+    With 3 where packages have to be installed first, whatever else is wrong.
+    """
     checks = check_files(pack, settings.models_dir)
-    usable = missing_library(pack) is None and not any(check.stops for check in checks)
+    packages = _packages_lacking(pack, checks)
+    usable = not packages and not any(check.stops for check in checks)
     if as_json:
         _print_json(
             {
@@ -99,14 +107,15 @@ def _tell(pack: Pack, settings: Settings, *, as_json: bool, nothing_to_pull: boo
                 "usable": usable,
                 "nothing_to_pull": nothing_to_pull,
                 "for_trying_out": pack.for_trying_out,
+                "to_install": packages,
                 "files": [_file(check) for check in checks],
             }
         )
     else:
-        closing = _closing(pack, checks, usable=usable, nothing_to_pull=nothing_to_pull)
+        closing = _closing(pack, checks, packages, usable=usable, nothing_to_pull=nothing_to_pull)
         typer.echo("\n".join([*_lines(checks), *closing]))
     if not usable:
-        raise typer.Exit(1)
+        raise typer.Exit(3 if packages else 1)
 
 
 def _summary(name: str, settings: Settings) -> dict[str, Any]:
@@ -169,7 +178,17 @@ def _lines(checks: tuple[FileCheck, ...]) -> list[str]:
     ]
 
 
-def _closing(pack: Pack, checks: tuple[FileCheck, ...], *, usable: bool, nothing_to_pull: bool) -> Iterator[str]:
+def _packages_lacking(pack: Pack, checks: tuple[FileCheck, ...]) -> list[str]:
+    """Python packages that have to be installed, by name."""
+    lacking = {
+        check.file.package for check in checks if check.state == "missing" and isinstance(check.file, PackagedFile)
+    }
+    return sorted(package for package in {*lacking, missing_library(pack)} if package is not None)
+
+
+def _closing(
+    pack: Pack, checks: tuple[FileCheck, ...], packages: list[str], *, usable: bool, nothing_to_pull: bool
+) -> Iterator[str]:
     """What the person in front of this should know or do."""
     if nothing_to_pull:
         yield "此模型包无需下载。 Nothing is to be pulled for this pack."
@@ -177,10 +196,8 @@ def _closing(pack: Pack, checks: tuple[FileCheck, ...], *, usable: bool, nothing
     brought = [file.name for file in lacking if isinstance(file, ModelFile) and file.url is None]
     if brought:
         yield f"须由医院自行放入模型目录 to be put into the models folder by the hospital: {', '.join(brought)}"
-    packages = {file.package for file in lacking if isinstance(file, PackagedFile)} | {missing_library(pack)}
-    named = sorted(package for package in packages if package is not None)
-    if named:
-        yield f"须安装 to be installed: shouhao[dlib] ({', '.join(named)})"
+    if packages:
+        yield f"须安装 to be installed: shouhao[dlib] ({', '.join(packages)})"
     if pack.for_trying_out:
         yield "仅供试用 for trying out only"
     yield f"{pack.id}  {'可以使用 usable' if usable else '不可使用 cannot be used'}"

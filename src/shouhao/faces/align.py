@@ -80,6 +80,11 @@ def inverse(transforms: Transforms) -> Transforms:
     return np.concatenate([turn, -turn @ transforms[..., 2:]], -1)
 
 
+def turn_rad(transforms: Transforms) -> Points:
+    """How far transforms (..., 2, 3) turn, (...,), clockwise in a picture whose y points down."""
+    return np.asarray(np.arctan2(transforms[..., 1, 0], transforms[..., 0, 0]))
+
+
 class Levels:
     """A picture and its halves, quarters and so on, each made when it is first asked for.
 

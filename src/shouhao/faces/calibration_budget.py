@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from shouhao.faces.calibration_markup import Markup, alarms, both, element, figure, percent, rate, section, table, text
+from shouhao.faces.calibration_markup import alarms, both, figure, percent, rate, section, table
 from shouhao.faces.calibration_plots import alarms_a_day
 from shouhao.faces.calibration_words import WHY_NOT
+from shouhao.kernel.markup import Markup, element, text
 
 _HELD_OUT_SHARES = {0.5: ("一半", "half"), 0.25: ("四分之一", "a quarter")}
 

@@ -1,30 +1,8 @@
-"""Markup of the calibration page: elements as text, every value escaped, all said in two languages; and its numbers."""
+"""Markup of the calibration page: all said in two languages, of which one is shown, its tables and its numbers."""
 
-import html
 from collections.abc import Mapping, Sequence
-from typing import NewType
 
-Markup = NewType("Markup", str)
-
-
-def text(value: object) -> Markup:
-    """A value as it is read, escaped."""
-    return Markup(html.escape(str(value)))
-
-
-def raw(markup: str) -> Markup:
-    """Markup of our own making."""
-    return Markup(markup)
-
-
-def element(tag: str, /, *children: Markup, **attributes: str) -> Markup:
-    """An element; `class_` stands for `class` and `data_head` for `data-head`.
-
-    >>> element("b", text("<1>"), class_="n")
-    '<b class="n">&lt;1&gt;</b>'
-    """
-    given = "".join(f' {key.rstrip("_").replace("_", "-")}="{html.escape(value)}"' for key, value in attributes.items())
-    return Markup(f"<{tag}{given}>{''.join(children)}</{tag}>")
+from shouhao.kernel.markup import Markup, element, raw, text
 
 
 def both(zh: str, en: str, *, name: str = "span", class_: str = "") -> Markup:

@@ -17,9 +17,9 @@ import msgspec
 from shouhao.faces import calibration_sections as sections
 from shouhao.faces.calibrate import Calibration
 from shouhao.faces.calibration_budget import budget
-from shouhao.faces.calibration_markup import element, raw, text
 from shouhao.faces.packs import Pack
 from shouhao.kernel.errors import Refused
+from shouhao.kernel.markup import element, raw, text
 
 FORMAT = "shouhao.calibration/1"
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # holds in any browser: no script, no network

@@ -7,23 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shouhao.faces.calibration_budget import verdict
-from shouhao.faces.calibration_markup import (
-    Markup,
-    both,
-    count,
-    element,
-    figure,
-    interval,
-    percent,
-    rate,
-    raw,
-    section,
-    table,
-    text,
-    unresolved,
-)
+from shouhao.faces.calibration_markup import both, count, figure, interval, percent, rate, section, table, unresolved
 from shouhao.faces.calibration_plots import similarities, trade_off
 from shouhao.faces.calibration_words import LIMITS
+from shouhao.kernel.markup import Markup, element, raw, text
 
 _NAMED = 100  #: pairs and files on the page; all of them are in the JSON
 

@@ -9,6 +9,7 @@ import hashlib
 import importlib.util
 from dataclasses import dataclass
 from importlib import resources
+from importlib.machinery import ModuleSpec
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Literal
@@ -31,7 +32,7 @@ from shouhao.faces.model import ModelMissing, ModelRefused, PackUnknown
 from shouhao.kernel.errors import InvalidInput
 
 #: Part of every pack's id: one more whenever alignment or embedding changes so that old vectors no longer compare.
-_STEPS = 1
+_STEPS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +196,7 @@ def check_files(pack: Pack, models_dir: Path, *, hashed: bool = True) -> tuple[F
 def missing_library(pack: Pack) -> str | None:
     """The extra Python package that runs this pack, when it is not installed."""
     kinds = {pack.detector.kind, pack.embedder.kind}
-    return "dlib-bin" if "dlib" in kinds and importlib.util.find_spec("dlib") is None else None
+    return "dlib-bin" if "dlib" in kinds and _installed("dlib") is None else None
 
 
 def model_path(file: ModelFile, models_dir: Path) -> Path:
@@ -243,9 +244,17 @@ def _required(pack: Pack) -> list[ModelFile | PackagedFile]:
 def _place(file: ModelFile | PackagedFile, models_dir: Path) -> Path | None:
     if isinstance(file, ModelFile):
         return models_dir / file.name
-    found = importlib.util.find_spec(file.package)  # looks, and does not import
+    found = _installed(file.package)
     folders = None if found is None else found.submodule_search_locations
     return Path(folders[0]) / file.name if folders else None
+
+
+def _installed(package: str) -> ModuleSpec | None:
+    """Where a package lies, without importing it; None as well where something keeps it from being found."""
+    try:
+        return importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        return None
 
 
 def _state(file: ModelFile | PackagedFile, path: Path | None, hashed: bool) -> FileState:

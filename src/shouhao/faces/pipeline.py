@@ -57,13 +57,19 @@ class FaceEngine:
         """Whether the nets of liveness are there."""
         return self._liveness is not None
 
-    def faces(self, pictures: Sequence[Pixels]) -> list[list[Face]]:
-        """The faces of each picture, ready to be compared, the surest first. Faster for several pictures at once."""
+    def faces(self, pictures: Sequence[Pixels], *, in_turns: bool = False) -> list[list[Face]]:
+        """The faces of each picture, ready to be compared, the surest first. Faster for several pictures at once.
+
+        Args:
+            in_turns: the pictures are frames of one passage. Each is embedded in one view, which halves that work; the
+                mean over the frames is then one over the views as well. The surest picture has the first turn, so
+                that the order of the pictures changes nothing.
+        """
         with self._lock:
             found = self._detector.detect(list(pictures))
             levels = [Levels(picture) for picture in pictures]
             with ThreadPoolExecutor(1) as apart:  # quality is judged while the nets compute
-                embedding = apart.submit(self._vectors, levels, found)
+                embedding = apart.submit(self._vectors, levels, found, in_turns)
                 qualities = [assess(picture, one) for picture, one in zip(levels, found, strict=True)]
                 vectors = iter(embedding.result())
         return [
@@ -97,7 +103,7 @@ class FaceEngine:
         """
         passage = [pictures] if isinstance(pictures, np.ndarray) else list(pictures)
         faces = []
-        for picture, found in zip(passage, self.faces(passage), strict=True):
+        for picture, found in zip(passage, self.faces(passage, in_turns=len(passage) > 1), strict=True):
             height, width = picture.shape[:2]
             face = main_face(found, width=width, height=height)
             if face is not None:
@@ -125,18 +131,22 @@ class FaceEngine:
         with self._lock:
             return self._liveness.live_score(picture, face.box_xyxy_px)
 
-    def _vectors(self, levels: Sequence[Levels], found: Sequence[Detection]) -> NDArray[np.float32]:
+    def _vectors(
+        self, levels: Sequence[Levels], found: Sequence[Detection], in_turns: bool = False
+    ) -> NDArray[np.float32]:
         """One vector (n, dims) for each face of each picture, in order."""
         side = self._embedder.chip_px
+        turns = [(view,) for view in self._views] if in_turns else [self._views]
+        seen = [n for n, one in enumerate(found) if len(one)]
+        turn_of = {n: rank % len(turns) for rank, n in enumerate(sorted(seen, key=lambda n: -found[n].scores[0]))}
         chips = [
-            views_of(picture, one.landmarks_px, self._embedder.template_px, side, self._views)
-            for picture, one in zip(levels, found, strict=True)
-            if len(one)
+            views_of(levels[n], found[n].landmarks_px, self._embedder.template_px, side, turns[turn_of[n]])
+            for n in seen
         ]
         if not chips:
             return np.empty((0, self.dims), np.float32)
         vectors = self._embedder.embed(np.concatenate(chips).reshape(-1, side, side, 3))
-        return units(vectors.reshape(-1, len(self._views), self.dims).mean(1))
+        return units(vectors.reshape(-1, len(turns[0]), self.dims).mean(1))
 
     def _face(self, detection: Detection, n: int, quality: Quality, embedding: NDArray[np.float32]) -> Face:
         return Face(

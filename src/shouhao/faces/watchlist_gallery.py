@@ -69,7 +69,7 @@ class WatchlistGallery:
             lock_required: refuse to open where memory cannot be kept from the disk.
         Raises:
             PurposeMixed: the keys are those of another purpose.
-            PackNotLive: a pack at work has no engine here.
+            PackNotLive: the live pack has no engine here.
             Tampered: a template or a key was changed.
             Unavailable: memory cannot be locked and must be.
         """
@@ -228,8 +228,8 @@ class WatchlistGallery:
             raise PackMixed(asked=probe.pack, gallery=", ".join(sorted(self._memories))) from None
 
     def _new_memory(self, use: store.PackUse) -> _Memory:
-        if use.pack not in self._setup.engines:
-            raise PackNotLive(pack=use.pack)
+        if use.state == "live" and use.pack not in self._setup.engines:
+            raise PackNotLive(pack=use.pack)  # one that is being built elsewhere must stop nobody from searching
         return _Memory(index=ExactIndex(use.dims, lock_required=self._lock_required))
 
     def _load(self, pack: str, dims: int, memory: _Memory) -> None:

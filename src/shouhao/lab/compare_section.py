@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shouhao.kernel.markup import Markup, element, raw, text
 from shouhao.lab import plots
 from shouhao.lab.compare_words import ASSUMED, FINDINGS, KEYS, NOT_IN_THE_PRODUCT, ROWS
-from shouhao.lab.markup import Markup, both, element, raw, said, table, text
+from shouhao.lab.markup import both, said, table
 from shouhao.lab.report_sections import keys, section
 
 _WHOLE = 100

@@ -1,29 +1,6 @@
-"""Markup: a page's elements as text, every value escaped unless it says that it is markup already."""
+"""Markup of the report: what it says in two languages, one under the other, and its tables."""
 
-import html
-from typing import NewType
-
-Markup = NewType("Markup", str)
-
-
-def text(value: object) -> Markup:
-    """A value as it is read, escaped."""
-    return Markup(html.escape(str(value)))
-
-
-def raw(markup: str) -> Markup:
-    """Markup of our own making."""
-    return Markup(markup)
-
-
-def element(name: str, *children: Markup, **attributes: str) -> Markup:
-    """An element; `class_` stands for `class` and `data_head` for `data-head`.
-
-    >>> element("b", text("<1>"), class_="n")
-    '<b class="n">&lt;1&gt;</b>'
-    """
-    given = "".join(f' {key.rstrip("_").replace("_", "-")}="{html.escape(value)}"' for key, value in attributes.items())
-    return Markup(f"<{name}{given}>{''.join(children)}</{name}>")
+from shouhao.kernel.markup import Markup, element, text
 
 
 def both(zh: str, en: str) -> Markup:

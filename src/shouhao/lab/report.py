@@ -9,9 +9,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from shouhao.kernel.markup import Markup, element, raw, text
 from shouhao.lab import report_sections as sections
 from shouhao.lab.compare_section import compare_section, comparison_heading
-from shouhao.lab.markup import Markup, element, raw, text
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # holds in any browser: no script, no network
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from shouhao.lab.markup import Markup, both, element, raw, said, table, text
+from shouhao.kernel.markup import Markup, element, raw, text
+from shouhao.lab.markup import both, said, table
 from shouhao.lab.plots import answers_over_time, sell_out_curves
 from shouhao.lab.report_words import DEEDS, HALVES, NOTES, REASONS
 
