@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shouhao.detect.model import Says
-from shouhao.detect.report.markup import Markup, element, joined, text
+from shouhao.detect.report.markup import element, joined, text
 from shouhao.kernel.clock import DAY_US, HOUR_US, MINUTE_US, SECOND_US
+from shouhao.kernel.markup import Markup
 
 WIDTH, HEIGHT = 400, 216  #: px of the drawing; the page scales it
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 18, 10, 26

@@ -6,11 +6,12 @@ from typing import Any
 from shouhao.detect.model import Says
 from shouhao.detect.report import figures, shell
 from shouhao.detect.report.findings_table import anchor, level, subject
-from shouhao.detect.report.markup import Markup, command, element, joined, line, name_of, pairs, raw, text
+from shouhao.detect.report.markup import command, element, joined, line, name_of, pairs, text
 from shouhao.detect.report.model import Compared, Excerpt, FindingExcerpts, Rhythm
 from shouhao.detect.report.plots import compared, waterfall
 from shouhao.detect.report.saying import both, say, threat, words
 from shouhao.detect.report.terms import Term, Terms, terms_of
+from shouhao.kernel.markup import Markup, raw
 
 _MOST_MEMBERS, _MEMBERS_OPEN = 60, 8
 _MOST_EVENTS = 6

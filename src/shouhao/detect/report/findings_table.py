@@ -6,10 +6,11 @@ from typing import Any
 from shouhao.detect.model import LEVELS
 from shouhao.detect.report import figures
 from shouhao.detect.report.folding import under_rings
-from shouhao.detect.report.markup import Markup, element, joined, name_of, raw, text
+from shouhao.detect.report.markup import element, joined, name_of, text
 from shouhao.detect.report.model import Report
 from shouhao.detect.report.saying import both, kind, nothing, say, words
 from shouhao.detect.report.terms import terms_of
+from shouhao.kernel.markup import Markup, raw
 
 MOST_ROWS = 1_500
 MOST_MEMBERS = 200  #: with findings of their own, shown under one ring

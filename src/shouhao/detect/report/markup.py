@@ -2,15 +2,13 @@
 
 import html
 from collections.abc import Iterable, Sequence
-from typing import NewType
 
 from shouhao.detect.report.visible import runs, visible
-
-Markup = NewType("Markup", str)
+from shouhao.kernel import markup
+from shouhao.kernel.markup import Markup, raw
 
 _LONGEST_ID = 64
 _LONGEST_TEXT, _LONGEST_COMMAND = 800, 4_000
-_VOID = frozenset({"br", "input", "meta"})
 
 
 def text(value: object, *, most: int = _LONGEST_TEXT) -> Markup:
@@ -20,11 +18,6 @@ def text(value: object, *, most: int = _LONGEST_TEXT) -> Markup:
     '&lt;b&gt;‹U+202E›'
     """
     return Markup(html.escape(visible(str(value), most=most)))
-
-
-def raw(markup: str) -> Markup:
-    """Markup of our own making."""
-    return Markup(markup)
 
 
 def joined(parts: Iterable[Markup]) -> Markup:
@@ -38,10 +31,7 @@ def element(tag: str, /, *children: Markup, **attributes: str) -> Markup:
     >>> element("b", text("<1>"), class_="n")
     '<b class="n">&lt;1&gt;</b>'
     """
-    given = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{html.escape(visible(value))}"' for key, value in attributes.items()
-    )
-    return Markup(f"<{tag}{given}>" if tag in _VOID else f"<{tag}{given}>{''.join(children)}</{tag}>")
+    return markup.element(tag, *children, **{name: visible(value) for name, value in attributes.items()})
 
 
 def line(content: str, *, most: int) -> Markup:

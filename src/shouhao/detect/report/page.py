@@ -12,9 +12,10 @@ from pathlib import Path
 from shouhao.detect.report import plot_sections, sections
 from shouhao.detect.report.finding_section import finding_section
 from shouhao.detect.report.findings_table import findings_table
-from shouhao.detect.report.markup import element, joined, raw, text
+from shouhao.detect.report.markup import element, joined, text
 from shouhao.detect.report.model import Report
 from shouhao.detect.report.saying import words
+from shouhao.kernel.markup import raw
 
 NAME = "report.html"
 FULL = 50  #: findings in full; the others stand in the table

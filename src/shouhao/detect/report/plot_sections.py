@@ -4,12 +4,13 @@ from collections.abc import Mapping
 
 from shouhao.detect.report import figures
 from shouhao.detect.report.findings_table import anchor
-from shouhao.detect.report.markup import Markup, element, joined, name_of, raw, table, text
+from shouhao.detect.report.markup import element, joined, name_of, table, text
 from shouhao.detect.report.model import HotSession, Report, Ring
 from shouhao.detect.report.plots import LINES, by_minute, sell_out
 from shouhao.detect.report.ring_drawing import Drawn, drawn, key_of
 from shouhao.detect.report.saying import both, kind, nothing, say, words
 from shouhao.kernel.clock import SECOND_US
+from shouhao.kernel.markup import Markup, raw
 
 MOST_RINGS = 20
 

@@ -22,11 +22,12 @@ from shouhao.detect.report.chart import (
     up,
     whole_marks,
 )
-from shouhao.detect.report.markup import Markup, text
+from shouhao.detect.report.markup import text
 from shouhao.detect.report.model import Activity, Compared, SellOutCurve
 from shouhao.detect.report.saying import words
 from shouhao.detect.report.terms import terms_of
 from shouhao.kernel.clock import SECOND_US
+from shouhao.kernel.markup import Markup
 
 LINES = 6  #: curves that can be told apart by color and dashes
 _HOURS = 24

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shouhao.detect.report.chart import drawing, label_at
-from shouhao.detect.report.markup import Markup, element, text
+from shouhao.detect.report.markup import element, text
 from shouhao.detect.report.model import Ring, RingEdge, RingNode
 from shouhao.detect.report.ring_layout import laid_out
 from shouhao.detect.report.saying import both, kind, say, words
+from shouhao.kernel.markup import Markup
 
 MOST_DRAWN = 90  #: nodes; with more nobody sees anything
 _SIDE, _MARGIN, _SIZE = 440, 22, 6.5

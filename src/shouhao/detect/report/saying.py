@@ -3,8 +3,9 @@
 import re
 
 from shouhao.detect.model import Says
-from shouhao.detect.report.markup import Markup, element, joined, raw, text
+from shouhao.detect.report.markup import element, joined, text
 from shouhao.detect.report.words import THREATS_ZH, WORDS
+from shouhao.kernel.markup import Markup, raw
 
 Field = str | int | Says
 

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from shouhao.detect.model import LEVELS, Says
 from shouhao.detect.report import figures, shell
 from shouhao.detect.report.limits_words import LIMITS
-from shouhao.detect.report.markup import Markup, command, element, joined, name_of, pairs, raw, table, text
+from shouhao.detect.report.markup import command, element, joined, name_of, pairs, table, text
 from shouhao.detect.report.model import Problem, Report, Skew, SourceRead
 from shouhao.detect.report.saying import both, nothing, say, words
+from shouhao.kernel.markup import Markup, raw
 
 _MOST_SOURCES_OPEN, _MOST_PROBLEMS = 8, 50
 
