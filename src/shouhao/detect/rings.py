@@ -70,7 +70,7 @@ class RingPolicy:
                 "phone": 60,
                 "session_token": 20,
                 "hand_over": 2,
-                "cohort": 2_000,
+                "cohort": 400,  # what brings more together is a place and not a group
                 "patient": 30,
                 "ip": 8,  # beyond a household an address says nothing; a carrier's gateway has thousands
             }
