@@ -1,28 +1,17 @@
 """`shouhao analyze`: exported logs and bookings in, findings out, each led back to the bytes it rests on."""
 
-import shlex
-import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from datetime import UTC, datetime
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import msgspec
 import typer
 
+from shouhao.cli.analyze_batch import BatchOptions, Counting, analyze_files
 from shouhao.cli.analyze_live import LiveOptions, follow
-from shouhao.kernel.clock import HOSPITAL_ZONE, SystemClock
 from shouhao.kernel.errors import InvalidInput
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
-
-    from shouhao.detect.model import Tables
 
 
 class Engine(StrEnum):
@@ -30,10 +19,6 @@ class Engine(StrEnum):
 
     DUCKDB = "duckdb"
     SPARK = "spark"
-
-
-#: Makes tables to count in, of rows in DuckDB and a folder to work in.
-Counting = Callable[["DuckDBPyConnection", Path], "Tables"]
 
 
 def analyze(
@@ -67,6 +52,12 @@ def analyze(
     networks: Annotated[
         Path | None,
         typer.Option("--networks", help="网段归属表 CSV Who runs which network: network,asn,name", dir_okay=False),
+    ] = None,
+    shadow: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--shadow", help="只试不判：规则，或 规则.参数=数值 On trial: RULE, or RULE.FIELD=NUMBER, repeatable"
+        ),
     ] = None,
     engine: Annotated[
         Engine, typer.Option("--engine", help="计数引擎：本机或 Spark 集群 Counts here, or on a Spark cluster")
@@ -107,19 +98,20 @@ def analyze(
         raise typer.BadParameter("--access-log, --events")
     if spark_master and engine is not Engine.SPARK:
         raise typer.BadParameter("--spark-master: --engine spark")
+    batch = BatchOptions(
+        out=out,
+        access_logs=access_log or [],
+        log_format=log_format,
+        events=events or [],
+        mapping=_mapping(mapping or []),
+        trusted_proxies=trusted_proxy or [],
+        networks=networks,
+        state=state,
+        keep_days=keep_days,
+        shadow=shadow or [],
+    )
     with _counting(engine, spark_master) as counting:
-        summary, lost = _analyzed(
-            out,
-            access_log or [],
-            log_format,
-            events or [],
-            _mapping(mapping or []),
-            trusted_proxies=trusted_proxy or [],
-            networks=networks,
-            counting=counting,
-            state=state,
-            keep_days=keep_days,
-        )
+        summary, lost = analyze_files(batch, counting)
     typer.echo(msgspec.json.encode(summary).decode() if as_json else _said(summary))
     if lost:
         raise typer.Exit(1)
@@ -137,73 +129,6 @@ def _counting(engine: Engine, spark_master: str | None) -> Iterator[Counting]:
 
     with spark_session(spark_master) as session:
         yield lambda connection, folder: tables_on(session, connection, folder)
-
-
-def _analyzed(
-    out: Path,
-    logs: Sequence[Path],
-    log_format: str,
-    events: Sequence[Path],
-    mapping: dict[str, list[str]],
-    *,
-    trusted_proxies: Sequence[str],
-    networks: Path | None,
-    counting: Counting,
-    state: Path | None,
-    keep_days: int,
-) -> tuple[dict[str, Any], bool]:
-    # Imported here: they take a second, and every other command would wait for it.
-    import duckdb  # noqa: PLC0415
-
-    from shouhao.detect.graphml import write_graphml  # noqa: PLC0415
-    from shouhao.detect.inputs.networks import networks_of, read_networks  # noqa: PLC0415
-    from shouhao.detect.inputs.problems import write_problems  # noqa: PLC0415
-    from shouhao.detect.inputs.read import read_inputs  # noqa: PLC0415
-    from shouhao.detect.report.page import write_report  # noqa: PLC0415
-    from shouhao.detect.reporting import report_of  # noqa: PLC0415
-    from shouhao.detect.run import analyze as run  # noqa: PLC0415
-    from shouhao.detect.state_inputs import read_into_state  # noqa: PLC0415
-
-    known = read_networks(networks) if networks is not None else None
-    out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out) as spool, duckdb.connect(str(Path(spool, "rows.duckdb"))) as connection:
-        read = read_inputs if state is None else partial(read_into_state, folder=state, keep_days=keep_days)
-        inputs = read(
-            connection,
-            access_logs=logs,
-            log_format=log_format,
-            events=events,
-            mapping=mapping,
-            trusted_proxies=trusted_proxies,
-            now_us=SystemClock().now_us(),
-            spool=Path(spool),
-        )
-        tables = counting(connection, Path(spool))
-        if known is not None:
-            tables = replace(tables, networks=networks_of(tables, known))
-        analysis = run(tables, inputs.sources)
-        with (out / "findings.jsonl").open("wb") as file:
-            file.write(msgspec.json.Encoder().encode_lines(analysis.findings))
-        write_graphml(analysis.rings, out / "rings.graphml")
-        write_problems(inputs.problems, out / "problems.jsonl")
-        made_at = datetime.now(UTC).astimezone(HOSPITAL_ZONE).isoformat(timespec="seconds")
-        command = ["shouhao", *sys.argv[1:]]
-        page = write_report(report_of(inputs, tables, analysis, command=command, made_at=made_at), out)
-    levels = {level: sum(one["level"] == level for one in analysis.findings) for level in _LEVELS}
-    summary = {
-        "hits": inputs.hits.hit_count,
-        "events": inputs.events.event_count,
-        "findings": levels,
-        "rings": len(analysis.rings),
-        "problems": dict(inputs.problems.counts),
-        "abstained": {code: list(missing) for code, missing in analysis.abstained.items()},
-        "report": str(page),
-        "command": shlex.join(command),
-    }
-    return summary, inputs.problems.loses
-
-
-_LEVELS = ("certain-pattern", "strong", "lead")
 
 
 def _mapping(given: Sequence[str]) -> dict[str, list[str]]:
@@ -227,4 +152,10 @@ def _said(summary: dict[str, Any]) -> str:
     if summary["problems"]:
         lines.append("问题 problems: " + "，".join(f"{rule} {n:,}" for rule, n in summary["problems"].items()))
     lines += [f"未判断 abstained: {code}（缺 lacks {'、'.join(of)}）" for code, of in summary["abstained"].items()]
+    for one in summary["shadow"]:
+        lines.append(
+            f"试行 on trial, {one['level']}: {one['before']} → {one['after']}，"
+            f"新增 new {len(one['new'])}，减少 gone {len(one['gone'])}，预计误指 expected false "
+            f"{one['expected_false_before']:.2f} → {one['expected_false_after']:.2f}"
+        )
     return "\n".join([*lines, f"报告 report: {summary['report']}"])

@@ -128,6 +128,11 @@ class Detector(Protocol):
     code: ClassVar[str]
     version: ClassVar[int]
     needs: ClassVar[frozenset[str]]  #: columns without any of which it abstains
+    policy: Any  #: its thresholds and weights, a frozen dataclass of its own
+
+    def __init__(self, policy: Any = None) -> None:
+        """Judge by this policy, or by the rule's own."""
+        ...
 
     def count(self, tables: Tables) -> Mapping[str, Table]:
         """The heavy counting: a few expressions whose results are small. Nothing is run here."""

@@ -21,7 +21,7 @@ from shouhao.detect.report.model import (
     Skew,
     SourceRead,
 )
-from shouhao.detect.rules.hot_slots import HotSlots, forecast, weekday_of
+from shouhao.detect.rules.hot_slots import foretold, weekday_of
 from shouhao.detect.run import Analysis
 from shouhao.detect.scoring import ScoringPolicy
 
@@ -110,9 +110,7 @@ def _with_forecasts(hot: Sequence[HotSession], tables: Tables) -> tuple[HotSessi
     """Each session with what to expect when slots of its doctor are released on that weekday again."""
     if not hot:
         return ()
-    counted = HotSlots().count(tables)
-    foretold = forecast({"sessions": counted["sessions"].to_pyarrow()})
-    known = {(one.doctor_id, one.weekday): one for one in foretold}
+    known = {(one.doctor_id, one.weekday): one for one in foretold(tables)}
     told = []
     for session in hot:
         one = known.get((session.doctor_id or "", weekday_of(session.released_at_us)))

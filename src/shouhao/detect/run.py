@@ -79,14 +79,17 @@ def analyze(
     policy: ScoringPolicy | None = None,
     relations: bool = True,
     counting: Counting | None = None,
+    policies: Mapping[str, Any] | None = None,
 ) -> Analysis:
     """Everything that the detectors say of these tables, scored and led back to its rows.
 
     Args:
         relations: whether who hangs together with whom is asked as well.
         counting: runs what a detector counts; None for the plain way.
+        policies: other policies than a detector's own, by its code.
     """
-    count = counting or _counted
+    count = counting or counted
+    given = policies or {}
     said: list[Suspicion | Speaks] = []
     abstained = {}
     kept: list[tuple[JudgesRings, Mapping[str, pa.Table]]] = []
@@ -95,11 +98,11 @@ def analyze(
         if missing:
             abstained[kind.code] = missing
             continue
-        detector = kind()
-        counted = count(detector, tables)
-        said += detector.judge(counted)
+        detector = kind(given[kind.code]) if kind.code in given else kind()
+        seen = count(detector, tables)
+        said += detector.judge(seen)
         if isinstance(detector, JudgesRings):
-            kept.append((detector, counted))
+            kept.append((detector, seen))
     found_rings = _rings(tables, said) if relations else ()
     ring_of = belongs(found_rings)
     for judge, of in kept:
@@ -107,7 +110,7 @@ def analyze(
     said += company(found_rings, said, everybody=_everybody(tables))
     speaks = SpeaksFor(about={one.subject for one in said})
     if any(isinstance(one, Suspicion) for one in said):
-        spoken = _counted(speaks, tables)
+        spoken = counted(speaks, tables)
         said += [*speaks.judge(spoken), *speaks.judge_rings(spoken, ring_of)]
     versions = {kind.code: kind.version for kind in detectors} | {speaks.code: speaks.version}
     found = findings(
@@ -125,7 +128,8 @@ def analyze(
     )
 
 
-def _counted(detector: Detector, tables: Tables) -> dict[str, pa.Table]:
+def counted(detector: Detector, tables: Tables) -> Mapping[str, pa.Table]:
+    """What a detector counts, run."""
     return {name: table.to_pyarrow() for name, table in detector.count(tables).items()}
 
 

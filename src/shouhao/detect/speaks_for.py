@@ -63,7 +63,7 @@ class SpeaksFor:
     needs: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, policy: Policy | None = None, *, about: Collection[Subject] | None = None) -> None:
-        self._policy = policy or Policy()
+        self.policy = policy or Policy()
         self._about = None if about is None else frozenset(about)
 
     def count(self, tables: Tables) -> Mapping[str, Table]:
@@ -76,13 +76,13 @@ class SpeaksFor:
         rows = {name: table.to_pylist() for name, table in counted.items()}
         accounts = {row["account_id"]: row for row in rows.get("accounts", ())}
         on_device = _on_devices(rows.get("device_accounts", ()))
-        yield from _households(accounts, on_device, rows, asked, self._policy)
-        yield from _come(accounts, asked, self._policy)
-        yield from _new_phones(rows.get("device_accounts", ()), self._policy)
-        yield from _of_the_house(rows.get("house", ()), self._policy)
-        yield from _shared_networks(rows.get("networks", ()), self._policy)
-        yield from _probes(rows.get("probes", ()), self._policy)
-        yield from _refreshes(rows.get("refreshes", ()), self._policy)
+        yield from _households(accounts, on_device, rows, asked, self.policy)
+        yield from _come(accounts, asked, self.policy)
+        yield from _new_phones(rows.get("device_accounts", ()), self.policy)
+        yield from _of_the_house(rows.get("house", ()), self.policy)
+        yield from _shared_networks(rows.get("networks", ()), self.policy)
+        yield from _probes(rows.get("probes", ()), self.policy)
+        yield from _refreshes(rows.get("refreshes", ()), self.policy)
 
     def judge_rings(
         self, counted: Mapping[str, pa.Table], ring_of: Mapping[Subject, str]
@@ -97,7 +97,7 @@ class SpeaksFor:
             if ring is not None:
                 of[ring].append(row)
         for ring, rows in sorted(of.items()):
-            said = _one_household(Subject(kind="ring", id=ring), rows, self._policy)
+            said = _one_household(Subject(kind="ring", id=ring), rows, self.policy)
             yield from (one for one in said if one.code != "speaks_for.escort_agency")
 
 

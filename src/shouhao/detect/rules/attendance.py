@@ -102,7 +102,7 @@ class Attendance:
     needs: ClassVar[frozenset[str]] = frozenset({"events.kind", "events.account_id", "events.slot_id"})
 
     def __init__(self, policy: Policy | None = None) -> None:
-        self._policy = policy or Policy()
+        self.policy = policy or Policy()
 
     def count(self, tables: Tables) -> Mapping[str, Table]:
         """What became of each account's bookings, and whom complaints are about."""
@@ -111,9 +111,9 @@ class Attendance:
     def judge(self, counted: Mapping[str, pa.Table]) -> Iterable[Suspicion | Speaks]:
         """Suspicions, question by question."""
         accounts = sorted(counted["accounts"].to_pylist(), key=lambda row: row["account_id"])
-        for share in self._policy.shares:
-            yield from _unusual(accounts, share, self._policy)
-        yield from _complained(counted["complaints"], self._policy)
+        for share in self.policy.shares:
+            yield from _unusual(accounts, share, self.policy)
+        yield from _complained(counted["complaints"], self.policy)
 
     def judge_rings(
         self, counted: Mapping[str, pa.Table], ring_of: Mapping[Subject, str]
@@ -125,13 +125,13 @@ class Attendance:
             ring = ring_of.get(Subject(kind="account", id=row["account_id"]))
             if ring is not None:
                 members[ring].append(row)
-        for share in self._policy.shares:
-            rate = _usual_rate(accounts, share, self._policy)
+        for share in self.policy.shares:
+            rate = _usual_rate(accounts, share, self.policy)
             for ring, rows in sorted(members.items()):
                 n, k = sum(row[share.of] for row in rows), sum(row[share.kind] for row in rows)
                 if rate is not None and k >= share.least:
                     weight = weight_of(rate.tail(n=n, k=k), most=share.most)
-                    if weight >= self._policy.least_weight:
+                    if weight >= self.policy.least_weight:
                         yield _told(Subject(kind="ring", id=ring), rows, share, rate, weight)
 
 

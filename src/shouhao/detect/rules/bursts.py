@@ -67,12 +67,12 @@ class Bursts:
     needs: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, policy: Policy | None = None) -> None:
-        self._policy = policy or Policy()
+        self.policy = policy or Policy()
 
     def count(self, tables: Tables) -> Mapping[str, Table]:
         """The fullest stretch of everybody above a limit, and the fullest buckets of the whole population."""
         found: dict[str, Table] = {}
-        windows = self._policy.windows
+        windows = self.policy.windows
         for name in _NAMES:
             kinds = kinds_in(tables, name)
             named = tuple(kind for kind in kinds if kind != "ip")
@@ -92,9 +92,9 @@ class Bursts:
 
     def judge(self, counted: Mapping[str, pa.Table]) -> Iterable[Suspicion | Speaks]:
         """One suspicion a subject, of its most telling window."""
-        looks = len(self._policy.windows) * len({key.rpartition("_")[2] for key in counted})
+        looks = len(self.policy.windows) * len({key.rpartition("_")[2] for key in counted})
         yield from strongest(
-            _suspicion(peak, name, usual.get((peak["kind"], peak["window"] > 0)), looks, self._policy)
+            _suspicion(peak, name, usual.get((peak["kind"], peak["window"] > 0)), looks, self.policy)
             for name in _NAMES
             for usual in (_usual(counted, name),)
             for peak in _peaks(counted, name)

@@ -43,19 +43,19 @@ class Customers:
     )
 
     def __init__(self, policy: Policy | None = None) -> None:
-        self._policy = policy or Policy()
+        self.policy = policy or Policy()
 
     def count(self, tables: Tables) -> Mapping[str, Table]:
         """How many accounts came how often for whom, and those who came for several fresh ones."""
         every = rushes(tables.events)
         return {
             "sizes": every.group_by("days", "fresh_days").agg(accounts=every.count()),
-            "found": every.filter(every.fresh_days >= self._policy.fresh_days),
+            "found": every.filter(every.fresh_days >= self.policy.fresh_days),
         }
 
     def judge(self, counted: Mapping[str, pa.Table]) -> Iterable[Suspicion | Speaks]:
         """Suspicions, by account."""
-        policy = self._policy
+        policy = self.policy
         sizes = counted["sizes"].to_pylist()
         rate = _usual(sizes, policy)
         if rate is None:

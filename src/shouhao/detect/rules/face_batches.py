@@ -78,7 +78,7 @@ class FaceBatches:
     needs: ClassVar[frozenset[str]] = frozenset({"events.account_id", "events.patient_id"})
 
     def __init__(self, policy: Policy | None = None) -> None:
-        self._policy = policy or Policy()
+        self.policy = policy or Policy()
 
     def count(self, tables: Tables) -> Mapping[str, Table]:
         """Who showed which picture, how many patients a minute, and frames that came again."""
@@ -94,7 +94,7 @@ class FaceBatches:
         checked = checks.filter(is_check)
         return {
             "shown": shown,
-            "rates": united([_rates(checked, column, self._policy) for column in ("account_id", "device_id")]),
+            "rates": united([_rates(checked, column, self.policy) for column in ("account_id", "device_id")]),
             "checked": checked.agg(accounts=checked.account_id.nunique()),
         }
 
@@ -106,14 +106,14 @@ class FaceBatches:
             counted["shown"].to_pylist(), key=lambda r: (r["kind"], r["hash"], r["account_id"], r["patient_id"])
         )
         (checked,) = counted["checked"].to_pylist()
-        if checked["accounts"] >= self._policy.least_accounts:
-            for batch in self._policy.batches:
+        if checked["accounts"] >= self.policy.least_accounts:
+            for batch in self.policy.batches:
                 yield from _batches(
-                    [r for r in rows if r["kind"] == batch.kind], batch, checked["accounts"], self._policy
+                    [r for r in rows if r["kind"] == batch.kind], batch, checked["accounts"], self.policy
                 )
-            yield from _same_frames([r for r in rows if r["kind"] == "frame"], checked["accounts"], self._policy)
-        yield from _fast(counted["rates"], self._policy)
-        yield from _replayed([r for r in rows if r["kind"] == "frame"], self._policy)
+            yield from _same_frames([r for r in rows if r["kind"] == "frame"], checked["accounts"], self.policy)
+        yield from _fast(counted["rates"], self.policy)
+        yield from _replayed([r for r in rows if r["kind"] == "frame"], self.policy)
 
 
 def _shown(checks: Table, kind: str, value: ibis.expr.types.StringValue) -> Table:

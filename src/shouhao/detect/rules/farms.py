@@ -72,18 +72,18 @@ class Farms:
     needs: ClassVar[frozenset[str]] = frozenset({"events.account_id"})
 
     def __init__(self, policy: Policy | None = None) -> None:
-        self._policy = policy or Policy()
+        self.policy = policy or Policy()
 
     def count(self, tables: Tables) -> Mapping[str, Table]:
         """How many accounts share how many things, the members of the large groups, and patients passing through."""
         counted: dict[str, Table] = {}
-        for shared in self._policy.shared:
+        for shared in self.policy.shared:
             if f"events.{shared.column}" in tables.has:
                 groups, members, sizes = _shared(tables, shared)
                 counted |= {f"{shared.kind}_groups": groups, f"{shared.kind}_members": members}
                 counted[f"{shared.kind}_sizes"] = sizes
-        days = _passing_days(tables.events, self._policy)
-        counted["passing"] = days.filter(days.days >= self._policy.passing_days)
+        days = _passing_days(tables.events, self.policy)
+        counted["passing"] = days.filter(days.days >= self.policy.passing_days)
         counted["passing_sizes"] = days.group_by("days").agg(accounts=days.count())
         booked = tables.events.filter(tables.events.kind == "booked")
         counted["booking"] = booked.agg(accounts=booked.account_id.nunique())
@@ -91,10 +91,10 @@ class Farms:
 
     def judge(self, counted: Mapping[str, pa.Table]) -> Iterable[Suspicion | Speaks]:
         """Suspicions: first of the things that are shared, then of those who share them."""
-        for shared in self._policy.shared:
+        for shared in self.policy.shared:
             if f"{shared.kind}_groups" in counted:
-                yield from _judged(counted, shared, self._policy)
-        yield from _passing(counted, self._policy)
+                yield from _judged(counted, shared, self.policy)
+        yield from _passing(counted, self.policy)
 
 
 def _shared(tables: Tables, shared: Shared) -> tuple[Table, Table, Table]:

@@ -63,21 +63,21 @@ class Fleets:
     needs: ClassVar[frozenset[str]] = frozenset()  # either half speaks alone
 
     def __init__(self, policy: Policy | None = None) -> None:
-        self._policy = policy or Policy()
+        self.policy = policy or Policy()
 
     def count(self, tables: Tables) -> Mapping[str, Table]:
         """Groups of phones and how common their signs are elsewhere; runs of new accounts at one place."""
-        counted = dict(series_of(tables, gap_us=self._policy.series_gap_us, least=self._policy.series_least))
+        counted = dict(series_of(tables, gap_us=self.policy.series_gap_us, least=self.policy.series_least))
         sources = [name for name in ("events", "hits") if {f"{name}.{c}" for c in _SEEN_BY} <= tables.has]
         if sources:
-            counted |= _groups(_mornings(tables, sources), self._policy)
+            counted |= _groups(_mornings(tables, sources), self.policy)
         return counted
 
     def judge(self, counted: Mapping[str, pa.Table]) -> Iterable[Suspicion | Speaks]:
         """Suspicions: fleets, then series."""
         if "groups" in counted:
-            yield from _fleets(counted, self._policy)
-        yield from _series(counted, self._policy)
+            yield from _fleets(counted, self.policy)
+        yield from _series(counted, self.policy)
 
 
 def _mornings(tables: Tables, sources: Sequence[str]) -> Table:

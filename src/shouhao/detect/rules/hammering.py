@@ -67,7 +67,7 @@ class Hammering:
     needs: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, policy: Policy | None = None) -> None:
-        self._policy = policy or Policy()
+        self.policy = policy or Policy()
 
     def count(self, tables: Tables) -> Mapping[str, Table]:
         """The busiest day of everybody above the floor, and of the whole population."""
@@ -79,9 +79,9 @@ class Hammering:
             days = united([_by_day(minutes_of(tables, name, kind)) for kind in kinds])
             busiest = days.group_by("kind", "id").agg(size=days.n.max())
             found[f"usual_{name}"] = busiest.group_by("kind", "size").agg(subjects=busiest.count())
-            found[f"named_{name}"] = _above(days.filter(days.kind != "ip"), self._policy.floor)
+            found[f"named_{name}"] = _above(days.filter(days.kind != "ip"), self.policy.floor)
             if "ip" in kinds:
-                found |= _of_networks(tables, name, self._policy.floor)
+                found |= _of_networks(tables, name, self.policy.floor)
         return found
 
     def judge(self, counted: Mapping[str, pa.Table]) -> Iterable[Suspicion | Speaks]:
@@ -97,7 +97,7 @@ class Hammering:
         for about in ("named", "unnamed"):
             if f"{about}_{name}" in counted:
                 for row in counted[f"{about}_{name}"].to_pylist():
-                    yield _suspicion(row, usual, looks, _wanted(row, name, addresses), self._policy)
+                    yield _suspicion(row, usual, looks, _wanted(row, name, addresses), self.policy)
 
 
 def _day_of(minute: IntegerValue) -> IntegerValue:

@@ -60,7 +60,7 @@ class HandOver:
     needs: ClassVar[frozenset[str]] = frozenset({"events.kind", "events.slot_id"})
 
     def __init__(self, policy: Policy | None = None) -> None:
-        self._policy = policy or Policy()
+        self.policy = policy or Policy()
 
     def count(self, tables: Tables) -> Mapping[str, Table]:
         """Every retake that nobody explains, what the two share, how many looked, and who was bound before."""
@@ -71,7 +71,7 @@ class HandOver:
 
     def judge(self, counted: Mapping[str, pa.Table]) -> Iterable[Suspicion | Speaks]:
         """Suspicions, by account."""
-        policy = self._policy
+        policy = self.policy
         every, each, fast_with_all = self._known(counted)
         by_seller: dict[Subject, list[Judged]] = defaultdict(list)
         for one in each:
@@ -88,7 +88,7 @@ class HandOver:
         self, counted: Mapping[str, pa.Table], ring_of: Mapping[Subject, str]
     ) -> Iterable[Suspicion | Speaks]:
         """The gaps of whole rings, and whether their slots stay inside; a member alone may have given back but one."""
-        policy = self._policy
+        policy = self.policy
         every, each, fast_with_all = self._known(counted)
         by_ring: dict[Subject, list[Judged]] = defaultdict(list)
         for one in each:
@@ -101,7 +101,7 @@ class HandOver:
 
     def _known(self, counted: Mapping[str, pa.Table]) -> tuple[list[Retake], list[Judged], frozenset[Subject]]:
         """Every retake, those whose gaps can be judged, and who is fast at everybody's."""
-        strangers = self._policy.strangers
+        strangers = self.policy.strangers
         every = retakes_of(counted["retakes"], counted["relations"])
         (seen,) = counted["looks"].to_pylist()
         per_booking = (seen["looks"] or 0) / max(1, seen["booked"] or 0)

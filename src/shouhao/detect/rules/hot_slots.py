@@ -60,7 +60,7 @@ class HotSlots:
     needs: ClassVar[frozenset[str]] = frozenset({"events.kind", "events.session_id", "events.released_at_us"})
 
     def __init__(self, policy: Policy | None = None) -> None:
-        self._policy = policy or Policy()
+        self.policy = policy or Policy()
 
     def count(self, tables: Tables) -> Mapping[str, Table]:
         """Each session that was released, and how the fast ones went.
@@ -77,7 +77,7 @@ class HotSlots:
         late = joined.refused_us - joined.released_at_us >= joined.after_us
         keys = ["doctor_id", "session_id", "released_at_us", "slots", "after_us"]
         sessions = joined.group_by(*keys).agg(refused=late.sum().cast("int64"))
-        fast = sold.filter(sold.after_us <= int(self._policy.curve_s * SECOND_US)).select("session_id")
+        fast = sold.filter(sold.after_us <= int(self.policy.curve_s * SECOND_US)).select("session_id")
         steps = live.semi_join(fast, "session_id").filter(ibis._.taken > 0)
         curves = steps.group_by("session_id", "taken").agg(after_us=(steps.at_us - steps.released_at_us).min())
         return {"sessions": sessions.mutate(refused=sessions.refused.fill_null(0)), "curves": curves}
@@ -130,6 +130,12 @@ def forecast(counted: Mapping[str, pa.Table], *, policy: Policy | None = None) -
             )
         )
     return tuple(found)
+
+
+def foretold(tables: Tables) -> tuple[Forecast, ...]:
+    """What to expect of the next releases, counted from these tables."""
+    counted = HotSlots().count(tables)
+    return forecast({"sessions": counted["sessions"].to_pyarrow()}) if counted else ()
 
 
 def weekday_of(at_us: int) -> int:

@@ -49,30 +49,30 @@ class Insiders:
     needs: ClassVar[frozenset[str]] = frozenset({"events.kind", "events.staff_id"})
 
     def __init__(self, policy: Policy | None = None) -> None:
-        self._policy = policy or Policy()
+        self.policy = policy or Policy()
 
     def count(self, tables: Tables) -> Mapping[str, Table]:
         """Extra slots with what became of them, and how many looks each member of staff took without need."""
-        hours = (self._policy.opens_hour, self._policy.closes_hour)
+        hours = (self.policy.opens_hour, self.policy.closes_hour)
         added = extras(tables.events, hours=hours)
         return {
             "extras": added,
-            "new": newly_bound(tables.events, added.view(), within_us=self._policy.new_within_us),
-            "looks": looks_without_need(tables.events, within_us=self._policy.need_within_us),
+            "new": newly_bound(tables.events, added.view(), within_us=self.policy.new_within_us),
+            "looks": looks_without_need(tables.events, within_us=self.policy.need_within_us),
         }
 
     def judge(self, counted: Mapping[str, pa.Table]) -> Iterable[Suspicion | Speaks]:
         """Suspicions, by staff."""
         rows = _sorted(counted["extras"])
-        few = _of_few_purses(rows, self._policy)
+        few = _of_few_purses(rows, self.policy)
         for pattern, kind in (
             ("off_hours", lambda row: bool(row["off_hours"])),
             ("nobody_came", lambda row: bool(row["decided"] and not row["came"])),
             ("one_purse", lambda row: (row["staff_id"], _purse(row)) in few),
         ):
-            yield from _out_of_pattern(rows, pattern, kind, self._policy)
-        yield from _for_new(rows, counted["new"], self._policy)
-        yield from _lookers(counted["looks"], self._policy)
+            yield from _out_of_pattern(rows, pattern, kind, self.policy)
+        yield from _for_new(rows, counted["new"], self.policy)
+        yield from _lookers(counted["looks"], self.policy)
 
     def judge_rings(
         self, counted: Mapping[str, pa.Table], ring_of: Mapping[Subject, str]
@@ -85,7 +85,7 @@ class Insiders:
             who += [Subject(kind="payer", id=row["payer_id"])] if row["payer_id"] else []
             return any(one in ring_of for one in who)
 
-        yield from _out_of_pattern(_sorted(counted["extras"]), "in_rings", in_ring, self._policy)
+        yield from _out_of_pattern(_sorted(counted["extras"]), "in_rings", in_ring, self.policy)
 
 
 _SAYS = {

@@ -69,13 +69,13 @@ class Metronomes:
     needs: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, policy: Policy | None = None) -> None:
-        self._policy = policy or Policy()
+        self.policy = policy or Policy()
 
     def count(self, tables: Tables) -> Mapping[str, Table]:
         """Streams of requests, and how soon after a beat bookings followed."""
         found: dict[str, Table] = {}
-        least = self._policy.least_gaps
-        booked = bookings_at_release(tables, within_us=int(self._policy.release_s * SECOND_US))
+        least = self.policy.least_gaps
+        booked = bookings_at_release(tables, within_us=int(self.policy.release_s * SECOND_US))
         for name in _NAMES:
             if kinds_in(tables, name):
                 found[f"streams_{name}"] = streams(tables, name, least=least)
@@ -91,7 +91,7 @@ class Metronomes:
     def _judged(self, counted: Mapping[str, pa.Table], name: Literal["hits", "events"]) -> Iterator[Suspicion | None]:
         if f"streams_{name}" not in counted:
             return
-        policy = self._policy
+        policy = self.policy
         (seconds,) = counted[f"seconds_{name}"].to_pylist()
         by_second = seconds["whole"] == seconds["rows"]
         every = counted[f"streams_{name}"].to_pylist()

@@ -53,15 +53,15 @@ class Rotation:
     needs: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, policy: Policy | None = None) -> None:
-        self._policy = policy or Policy()
+        self.policy = policy or Policy()
 
     def count(self, tables: Tables) -> Mapping[str, Table]:
         """How many networks each subject newly took up within an hour, and how many all others had in one."""
         found: dict[str, Table] = {}
-        window = Window(operations=self._policy.networks, minutes=HOUR)
+        window = Window(operations=self.policy.networks, minutes=HOUR)
         for name in _NAMES:
             if {f"{name}.ip", f"{name}.user_agent"} <= tables.has:
-                found |= counted_paces(tables, name, self._policy.paces)
+                found |= counted_paces(tables, name, self.policy.paces)
             kinds = [kind for kind in kinds_in(tables, name) if kind != "ip"]
             if not kinds or f"{name}.ip" not in tables.has:
                 continue
@@ -77,13 +77,13 @@ class Rotation:
         """One suspicion a subject, of the table that tells more; then what keeps one pace."""
         looks = sum(key.startswith("usual") for key in counted)
         yield from strongest(
-            _suspicion(peak, name, usual.get(peak["kind"]), looks, self._policy)
+            _suspicion(peak, name, usual.get(peak["kind"]), looks, self.policy)
             for name in _NAMES
             if f"usual_{name}" in counted
             for usual in (usual_by_kind(counted[f"usual_{name}"].to_pylist()),)
             for peak in counted[f"peaks_{name}"].to_pylist()
         )
-        yield from strongest(one for name in _NAMES for one in judged_paces(counted, name, self._policy.paces))
+        yield from strongest(one for name in _NAMES for one in judged_paces(counted, name, self.policy.paces))
 
 
 def _networks_by_hour(tables: Tables, name: str, kind: SubjectKind) -> Table:

@@ -43,15 +43,15 @@ class SignUpPhones:
     needs: ClassVar[frozenset[str]] = frozenset({"events.account_id", "events.device_id", "events.kind"})
 
     def __init__(self, policy: Policy | None = None) -> None:
-        self._policy = policy or Policy()
+        self.policy = policy or Policy()
 
     def count(self, tables: Tables) -> Mapping[str, Table]:
         """New accounts with the phone they were made on, where they have left it."""
-        return moved_on(tables.events, least=self._policy.accounts, most=self._policy.most_accounts)
+        return moved_on(tables.events, least=self.policy.accounts, most=self.policy.most_accounts)
 
     def judge(self, counted: Mapping[str, pa.Table]) -> Iterable[Suspicion | Speaks]:
         """Suspicions: each phone, then those who were made on it."""
-        policy = self._policy
+        policy = self.policy
         sizes = [(row["gone"], row["devices"]) for row in counted["sizes"].to_pylist()]
         everybody = sum(gone * devices for gone, devices in sizes)
         (made,) = counted["made"].to_pylist()

@@ -58,7 +58,7 @@ class Snipers:
     needs: ClassVar[frozenset[str]] = frozenset({"events.kind"})
 
     def __init__(self, policy: Policy | None = None) -> None:
-        self._policy = policy or Policy()
+        self.policy = policy or Policy()
 
     def count(self, tables: Tables) -> Mapping[str, Table]:
         """First attempts at each release, when everybody came, and bookings without a look."""
@@ -67,15 +67,15 @@ class Snipers:
         if kinds and "events.released_at_us" in tables.has:
             every = attempts(tables, kinds)
             found["crowd"] = crowd_counts(every, kinds[0])
-            found["seldom"] = once_counts(every, kinds[0], releases=self._policy.releases)
-            found["attempts"] = worth_a_look(every, releases=self._policy.releases)
+            found["seldom"] = once_counts(every, kinds[0], releases=self.policy.releases)
+            found["attempts"] = worth_a_look(every, releases=self.policy.releases)
         parts = [
             part for kind in kinds_in(tables, "events") if kind != "ip" and (part := unlooked(tables, kind)) is not None
         ]
         if parts:
             every = united(parts)
             found["looks"] = every.group_by("kind", "bookings", "unlooked").agg(people=every.count())
-            found["unlooked"] = every.filter(every.unlooked >= self._policy.releases)
+            found["unlooked"] = every.filter(every.unlooked >= self.policy.releases)
         return found
 
     def judge(self, counted: Mapping[str, pa.Table]) -> Iterable[Suspicion | Speaks]:
@@ -84,16 +84,16 @@ class Snipers:
             of, by_second = crowds(counted["crowd"].to_pylist())
             rows = [row for row in counted["attempts"].to_pylist() if by_second or not row["whole"]]
             each = _by_subject(rows)
-            found = list(_faster(each, of, self._policy))
+            found = list(_faster(each, of, self.policy))
             yield from found
             people, _ = crowds(counted["seldom"].to_pylist())
             known = {one.subject for one in found}
             rest = {subject: tried for subject, tried in each.items() if subject not in known}
-            yield from _always_quick(rest, of, people, self._policy)
+            yield from _always_quick(rest, of, people, self.policy)
             if not by_second:
-                yield from _same_moment(each, self._policy)
+                yield from _same_moment(each, self.policy)
         if "unlooked" in counted:
-            yield from _unlooked(counted["looks"], counted["unlooked"], self._policy)
+            yield from _unlooked(counted["looks"], counted["unlooked"], self.policy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,7 +50,7 @@ class SwappedPatients:
     )
 
     def __init__(self, policy: Policy | None = None) -> None:
-        self._policy = policy or Policy()
+        self.policy = policy or Policy()
 
     def count(self, tables: Tables) -> Mapping[str, Table]:
         """Swaps, how much each account gave back, edits of live bookings, and how many bookings each made."""
@@ -63,8 +63,8 @@ class SwappedPatients:
 
     def judge(self, counted: Mapping[str, pa.Table]) -> Iterable[Suspicion | Speaks]:
         """Suspicions, by account."""
-        yield from _swapped(counted, self._policy)
-        yield from _edited(counted, self._policy)
+        yield from _swapped(counted, self.policy)
+        yield from _edited(counted, self.policy)
 
 
 def _swapped(counted: Mapping[str, pa.Table], policy: Policy) -> Iterator[Suspicion]:
