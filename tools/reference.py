@@ -153,6 +153,9 @@ def _cells(*cells: str) -> str:
     return "| " + " | ".join(cells) + " |\n"
 
 
+_EXTRAS = frozenset({"pyspark"})  # packages that only some installs have; modules that need them define no refusal
+
+
 def refusals_page() -> str:
     """Every refusal of every room, by its code."""
     kinds = sorted(refusals(), key=lambda kind: (kind.code, kind.__name__))
@@ -164,8 +167,13 @@ def refusals_page() -> str:
 def refusals() -> list[type[Refused]]:
     """All classes of refusals; importing every module brings them in."""
     for module in pkgutil.walk_packages(shouhao.__path__, "shouhao."):
-        if ".migrations" not in module.name:
+        if ".migrations" in module.name:
+            continue
+        try:
             importlib.import_module(module.name)
+        except ModuleNotFoundError as error:
+            if error.name not in _EXTRAS:
+                raise
     found, waiting = [], [Refused]
     while waiting:
         waiting.extend(kinds := waiting.pop().__subclasses__())

@@ -8,10 +8,16 @@ import pytest
 
 import shouhao
 
+_ELSEWHERE = (
+    "shouhao.store.migrations",
+    "shouhao.cli",
+    "shouhao.web.console",
+    "shouhao.detect.spark",  # needs an extra
+)
 NAMES = [
     module.name
     for module in pkgutil.walk_packages(shouhao.__path__, "shouhao.")
-    if not module.name.startswith(("shouhao.store.migrations", "shouhao.cli", "shouhao.web.console"))
+    if not module.name.startswith(_ELSEWHERE)
 ]
 
 

@@ -28,12 +28,13 @@ def analyze(
         list[Path] | None, typer.Option("--access-log", help="访问日志，可多次 Access log, repeatable", dir_okay=False)
     ] = None,
     log_format: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
             "--log-format",
-            help="nginx log_format 原文、名称或 nginx.conf Format text, name, or FILE:NAME of nginx.conf",
+            help="nginx log_format 原文、名称或 nginx.conf，可多次，默认 combined"
+            " Text, name, or FILE:NAME of nginx.conf, repeatable; default: combined",
         ),
-    ] = "combined",
+    ] = None,
     events: Annotated[
         list[Path] | None,
         typer.Option("--events", help="事件 CSV、JSON Lines、Parquet，可多次 Events, repeatable", dir_okay=False),
@@ -101,7 +102,7 @@ def analyze(
     batch = BatchOptions(
         out=out,
         access_logs=access_log or [],
-        log_format=log_format,
+        log_formats=log_format or ["combined"],
         events=events or [],
         mapping=_mapping(mapping or []),
         trusted_proxies=trusted_proxy or [],

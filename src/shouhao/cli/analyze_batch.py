@@ -32,7 +32,7 @@ class BatchOptions:
 
     out: Path
     access_logs: Sequence[Path]
-    log_format: str
+    log_formats: Sequence[str]  #: each line has one of them
     events: Sequence[Path]
     mapping: Mapping[str, Sequence[str]]
     trusted_proxies: Sequence[str]
@@ -71,7 +71,7 @@ def analyze_files(options: BatchOptions, counting: Counting) -> tuple[dict[str, 
         inputs = read(
             connection,
             access_logs=options.access_logs,
-            log_format=options.log_format,
+            log_format=options.log_formats,
             events=options.events,
             mapping=options.mapping,
             trusted_proxies=options.trusted_proxies,

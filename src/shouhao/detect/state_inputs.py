@@ -36,7 +36,7 @@ def read_into_state(
     folder: Path,
     *,
     access_logs: Sequence[Path] = (),
-    log_format: str = "combined",
+    log_format: str | Sequence[str] = "combined",
     events: Sequence[Path] = (),
     mapping: Mapping[str, str | Sequence[str]] | None = None,
     trusted_proxies: Sequence[str] = (),

@@ -31,7 +31,7 @@ _PIECE_BYTES = 1 << 22
 class Reading:
     """How files are read; the same for all of one run."""
 
-    log_format: str
+    log_format: str | Sequence[str]
     mapping: Names
     trusted_proxies: Sequence[str]
     now_us: int | None

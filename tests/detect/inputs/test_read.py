@@ -193,3 +193,19 @@ def test_ibis_sees_the_relations(connection, write, materialise):
     counted = hits.group_by("ip", minute=hits.at_us // 60_000_000).agg(lines=hits.count()).to_pyarrow()
     assert counted["lines"].to_pylist() == [1, 1]
     assert database.table("events").count().to_pyarrow().as_py() == 0
+
+
+PLAIN = '$remote_addr [$time_local] "$request" $status'
+
+
+@pytest.mark.parametrize("formats", [(FORMAT, PLAIN), (PLAIN, FORMAT)])
+def test_logs_of_two_formats_are_read_in_one_run(connection, rows, write, formats):
+    full = [line(n, session=f"s{n}", account=f"a{n}") for n in range(3)]
+    plain = [line(n).rsplit(" ", 3)[0] for n in range(3, 5)]
+    logs = [write("desk.log", full), write("portal.log", [*plain, "what is this"])]
+    inputs = read_inputs(connection, access_logs=logs, log_format=formats)
+    got = rows("SELECT ip, session_token, account_id, at_us FROM hits ORDER BY at_us")
+    assert [row["account_id"] for row in got] == ["a0", "a1", "a2", None, None]
+    assert [row["session_token"] for row in got] == ["s0", "s1", "s2", None, None]
+    assert [row["at_us"] for row in got] == [at(n) for n in range(5)]
+    assert dict(inputs.problems.counts) == {"not_the_form": 1}

@@ -18,7 +18,7 @@ from shouhao.detect.inputs import accounts
 from shouhao.detect.inputs.accounts import KEYS
 from shouhao.detect.inputs.files import LINE_LIMIT_BYTES, InputFile, open_files
 from shouhao.detect.inputs.format_json import keys_of, with_keys
-from shouhao.detect.inputs.hit_reading import HitReading, Way, hit_reading
+from shouhao.detect.inputs.hit_reading import HitReading, Way, either, hit_reading
 from shouhao.detect.inputs.lines import Int64s, cut
 from shouhao.detect.inputs.log_format import LogFormat, parse_log_format
 from shouhao.detect.inputs.log_times import DatedLines, DatedLog, date_logs
@@ -32,7 +32,6 @@ from shouhao.kernel.errors import InvalidInput
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_RELATIONS = ("shouhao_lines", "shouhao_odd_lines")  #: by the number of the way in which they are read
 _LINES_FOR_KEYS = 1_000  #: of each JSON log, to see which keys there are
 _BYTES_FOR_KEYS = 4 << 20
 _SCHEMA = pa.schema(
@@ -62,7 +61,7 @@ class Hits:
 def read_access_logs(
     connection: "DuckDBPyConnection",
     paths: Sequence[Path],
-    log_format: str = "combined",
+    log_format: str | Sequence[str] = "combined",
     *,
     mapping: Mapping[str, str | Sequence[str]] | None = None,
     trusted_proxies: Sequence[str] = (),
@@ -96,7 +95,7 @@ def read_access_logs(
 def load_hits(
     connection: "DuckDBPyConnection",
     numbered: Sequence[tuple[int, InputFile]],
-    log_format: str,
+    log_format: str | Sequence[str],
     *,
     mapping: Names | None = None,
     trusted_proxies: Sequence[str] = (),
@@ -110,10 +109,12 @@ def load_hits(
     """Make `hits` of files that are open, over any `hits` that is there.
 
     Args:
+        log_format: of the lines, or several formats of which each line has one, the likeliest first.
         join_accounts: a relation `events` is there, and names accounts.
     """
     files = [file for _, file in numbered]
-    reading = hit_reading(_seen(parse_log_format(log_format), files), mapping=mapping, trusted_proxies=trusted_proxies)
+    formats = [_seen(parse_log_format(one), files) for one in _several(log_format)]
+    reading = either([hit_reading(one, mapping=mapping, trusted_proxies=trusted_proxies) for one in formats])
     logs = date_logs(
         connection, numbered, reading, problems=problems, now_us=now_us, line_limit=line_limit, threads=threads
     )
@@ -124,7 +125,7 @@ def load_hits(
     overlaps, left_out = find_overlaps(connection, logs)
     _tell(problems, overlaps, {number: file.name for number, file in numbered})
     tables = _tables(reading, logs, left_out)
-    ways = {relation: reading.ways[n] for n, relation in enumerate(_RELATIONS[: len(reading.ways)])}
+    ways = {_relation(n): way for n, way in enumerate(reading.ways)}
     _register(connection, tables)
     joined = 0
     if join_accounts and set(KEYS) & reading.fills:
@@ -141,6 +142,15 @@ def load_hits(
         fills=reading.fills,
         mapped=reading.used,
     )
+
+
+def _several(log_format: str | Sequence[str]) -> Sequence[str]:
+    return (log_format,) if isinstance(log_format, str) else log_format
+
+
+def _relation(way: int) -> str:
+    """The lines that are read in one way, as DuckDB knows them."""
+    return f"shouhao_lines_{way}"
 
 
 def _seen(log_format: LogFormat, files: Sequence[InputFile]) -> LogFormat:
@@ -179,7 +189,7 @@ def _tables(reading: HitReading, logs: Sequence[DatedLog], left_out: Mapping[int
                 if chosen.any():
                     into.append(_batch(log.number, part if chosen.all() else part.only(chosen)))
     return {
-        _RELATIONS[n]: pa.Table.from_batches(made, _SCHEMA)
+        _relation(n): pa.Table.from_batches(made, _SCHEMA)
         for n, made in enumerate(batches)
         if made or (n == 0 and not any(batches))
     }

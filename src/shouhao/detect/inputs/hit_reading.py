@@ -69,6 +69,15 @@ class HitReading:
     used: frozenset[tuple[str, str]]  #: columns and names of the mapping that the format has a variable for
 
 
+def either(readings: Sequence[HitReading]) -> HitReading:
+    """Lines of any of several formats: each is read by the first that fits."""
+    return HitReading(
+        ways=tuple(way for one in readings for way in one.ways),
+        fills=frozenset[str]().union(*(one.fills for one in readings)),
+        used=frozenset[tuple[str, str]]().union(*(one.used for one in readings)),
+    )
+
+
 class _Finds(Protocol):
     """One of the ways of format_text.py and format_json.py."""
 

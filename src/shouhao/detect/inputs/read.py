@@ -48,7 +48,7 @@ def read_inputs(
     connection: "DuckDBPyConnection",
     *,
     access_logs: Sequence[Path] = (),
-    log_format: str = "combined",
+    log_format: str | Sequence[str] = "combined",
     events: Sequence[Path] = (),
     mapping: Mapping[str, str | Sequence[str]] | None = None,
     trusted_proxies: Sequence[str] = (),
@@ -61,7 +61,7 @@ def read_inputs(
     """Make `hits` and `events` in a DuckDB connection, over any that are there.
 
     Args:
-        log_format: as `log_format.parse_log_format` takes it.
+        log_format: as `log_format.parse_log_format` takes it; or several, of which each line has one.
         mapping: column to the variable of the log or the heading of the event files that fills it; several names of
             one column are tried in turn.
         trusted_proxies: as `hit_reading.hit_reading` takes them.
