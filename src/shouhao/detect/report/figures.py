@@ -2,20 +2,10 @@
 
 import math
 
-from shouhao.detect.model import Says
-from shouhao.kernel.clock import DAY_US, HOUR_US, MINUTE_US, SECOND_US, from_us
+from shouhao.kernel.clock import from_us
 
-MILLI_US = 1_000
 _MOST_ODDS = 10_000  # beyond it nobody knows the data well enough
 _MOST_LOG_ODDS = math.log(_MOST_ODDS)
-#: From which length on a unit is used, its length, and its words.
-_UNITS = (
-    (2 * DAY_US, DAY_US, "天", "days"),
-    (2 * HOUR_US, HOUR_US, "小时", "h"),
-    (MINUTE_US, MINUTE_US, "分钟", "min"),
-    (SECOND_US, SECOND_US, "秒", "s"),
-    (MILLI_US, MILLI_US, "毫秒", "ms"),
-)
 _PLAIN_FROM, _WHOLE_FROM, _PLAIN_TO = 1e-3, 1e3, 1e6
 
 
@@ -76,7 +66,7 @@ def moment(at_us: int) -> str:
     >>> moment(0)
     '1970-01-01 08:00:00.000'
     """
-    return from_us(at_us).strftime("%Y-%m-%d %H:%M:%S.") + f"{at_us // MILLI_US % 1000:03}"
+    return from_us(at_us).strftime("%Y-%m-%d %H:%M:%S.") + f"{at_us // 1000 % 1000:03}"
 
 
 def second(at_us: int) -> str:
@@ -96,19 +86,6 @@ def stretch(first_us: int, last_us: int) -> str:
     """
     first, last = second(first_us), second(last_us)
     return f"{first}–{last[11:] if first[:10] == last[:10] else last}"
-
-
-def span(us: int) -> Says:
-    """A length of time.
-
-    >>> span(1_400_000).zh, span(90_000_000).en, span(-20_000).en, span(0).zh
-    ('1.4 秒', '1.5 min', '−20 ms', '0 秒')
-    """
-    for least_us, unit_us, zh, en in _UNITS:
-        if abs(us) >= least_us:
-            told = f"{float(f'{us / unit_us:.3g}'):,g}".replace("-", "−")
-            return Says(zh=f"{told} {zh}", en=f"{told} {en}")
-    return Says(zh=f"{us} 微秒", en=f"{us} µs") if us else Says(zh="0 秒", en="0 s")
 
 
 def size(size_bytes: int) -> str:

@@ -9,6 +9,7 @@ from shouhao.detect.report.model import HotSession, Report, Ring
 from shouhao.detect.report.plots import LINES, by_minute, sell_out
 from shouhao.detect.report.ring_drawing import Drawn, drawn, key_of
 from shouhao.detect.report.saying import both, kind, nothing, say, words
+from shouhao.detect.spans import span
 from shouhao.kernel.clock import SECOND_US
 from shouhao.kernel.markup import Markup, raw
 
@@ -169,7 +170,7 @@ def _forecast(one: HotSession) -> Markup:
     if forecast is None:
         return nothing()
     low, middle, high = (
-        figures.span(round(value * SECOND_US)) for value in (forecast.low_s, forecast.middle_s, forecast.high_s)
+        span(round(value * SECOND_US)) for value in (forecast.low_s, forecast.middle_s, forecast.high_s)
     )
     notes = [say("hot.learnt", releases=figures.count(forecast.releases))]
     if forecast.next_at_us is not None:
@@ -178,4 +179,4 @@ def _forecast(one: HotSession) -> Markup:
 
 
 def _seconds(value: float) -> Markup:
-    return both(figures.span(round(value * SECOND_US)))
+    return both(span(round(value * SECOND_US)))

@@ -8,6 +8,7 @@ from shouhao.detect.report.limits_words import LIMITS
 from shouhao.detect.report.markup import command, element, joined, name_of, pairs, table, text
 from shouhao.detect.report.model import Problem, Report, Skew, SourceRead
 from shouhao.detect.report.saying import both, nothing, say, words
+from shouhao.detect.spans import span
 from shouhao.kernel.markup import Markup, raw
 
 _MOST_SOURCES_OPEN, _MOST_PROBLEMS = 8, 50
@@ -172,9 +173,9 @@ def _skew(skew: Skew) -> Markup:
         "skew.behind" if turned < 0 else "skew.ahead",
         source=skew.source,
         against=skew.against,
-        ahead=figures.span(abs(skew.ahead_us)),
-        low=figures.span(low),
-        high=figures.span(high),
+        ahead=span(abs(skew.ahead_us)),
+        low=span(low),
+        high=span(high),
         pairs=figures.count(skew.pairs),
     )
 

@@ -22,6 +22,7 @@ from shouhao.detect.partners import circles, prepared_hand_overs
 from shouhao.detect.preparations import known_before, prepared, ready
 from shouhao.detect.retakes import Judged, Retake, StrangerPolicy, judged, retakes_of, snatchers, suspicion
 from shouhao.detect.returned_slots import looks, relations, retakes, retook
+from shouhao.detect.spans import span
 from shouhao.kernel.clock import SECOND_US
 
 T = TypeVar("T")
@@ -123,14 +124,15 @@ def _gaps(by_seller: Mapping[Subject, list[Judged]], policy: Policy) -> Iterator
         quick = sum(one.retake.gap_us <= one.quick_gap_us for one in known)
         gap_s = median(one.retake.gap_us for one in known) / SECOND_US
         usual_s = median(one.usual_gap_us for one in known) / SECOND_US
+        gap, usual = span(round(gap_s * SECOND_US)), span(round(usual_s * SECOND_US))
         yield suspicion(
             seller,
             "hand_over.gaps",
             Says(
                 zh=f"退出且被他人取走的 {len(known)} 个号中，{quick} 个快得陌生人做不到；"
-                f"间隔中位数 {gap_s:.1f} 秒，陌生人通常 {usual_s:.0f} 秒",
+                f"间隔中位数 {gap.zh}，陌生人通常 {usual.zh}",
                 en=f"Of {len(known)} slots it gave back and another took, {quick} went faster than strangers can take "
-                f"them; median gap {gap_s:.1f} s, of strangers {usual_s:.0f} s",
+                f"them; median gap {gap.en}, of strangers {usual.en}",
             ),
             figures=(gap_s, usual_s, median(one.quick_gap_us for one in known) / SECOND_US),
             weight=weight,
@@ -157,13 +159,14 @@ def _snatches(each: Iterable[Judged], policy: Policy) -> Iterator[Suspicion]:
             continue
         gap_s = median(one.retake.gap_us for one in known) / SECOND_US
         usual_s = median(one.usual_gap_us for one in known) / SECOND_US
+        gap, usual = span(round(gap_s * SECOND_US)), span(round(usual_s * SECOND_US))
         yield suspicion(
             taker,
             "hand_over.snatches",
             Says(
-                zh=f"抢到 {len(sellers)} 个不同账号退出的号，间隔中位数 {gap_s:.1f} 秒，他人通常 {usual_s:.0f} 秒",
-                en=f"Took slots that {len(sellers)} different people gave back, after {gap_s:.1f} s in the median; "
-                f"others need {usual_s:.0f} s",
+                zh=f"抢到 {len(sellers)} 个不同账号退出的号，间隔中位数 {gap.zh}，他人通常 {usual.zh}",
+                en=f"Took slots that {len(sellers)} different people gave back, after {gap.en} in the median; "
+                f"others need {usual.en}",
             ),
             figures=(gap_s, usual_s, median(one.quick_gap_us for one in known) / SECOND_US),
             weight=weight,

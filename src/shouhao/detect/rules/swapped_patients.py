@@ -21,6 +21,7 @@ from shouhao.detect.model import Says, Speaks, Subject, Suspicion, Tables, Wante
 from shouhao.detect.odds import usual, weight_of
 from shouhao.detect.retakes import Retake, retakes_of
 from shouhao.detect.returned_slots import RETURNS, returns, swaps
+from shouhao.detect.spans import span
 from shouhao.kernel.clock import SECOND_US
 
 _OWASP = "OAT-021 Denial of Inventory"
@@ -86,15 +87,15 @@ def _swapped(counted: Mapping[str, pa.Table], policy: Policy) -> Iterator[Suspic
         weight = min(policy.most, weight)
         if weight < policy.least_weight:
             continue
-        gap_s = median(one.gap_us for one in of) / SECOND_US
+        gap = span(round(median(one.gap_us for one in of)))
         yield Suspicion(
             subject=Subject(kind="account", id=account),
             code="swapped_patients.rebooked",
             says=Says(
                 zh=f"退出的 {n} 个号中有 {len(of)} 个由同一账号改挂给另外 {len(receivers)} 名就诊人，"
-                f"间隔中位数 {gap_s:.1f} 秒",
+                f"间隔中位数 {gap.zh}",
                 en=f"{len(of)} of {n} slots it gave back it booked again for {len(receivers)} other patients, "
-                f"after {gap_s:.1f} s in the median",
+                f"after {gap.en} in the median",
             ),
             measured=float(len(of)),
             expected=n * rate.mean,
