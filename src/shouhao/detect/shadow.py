@@ -21,7 +21,6 @@ from shouhao.detect.run import Analysis, analyze, counted
 from shouhao.kernel.errors import InvalidInput
 
 _WRITTEN = re.compile(r"(?P<code>[a-z_]+)(\.(?P<field>[a-z_]+)=(?P<value>[-+.0-9eE]+))?")
-_MOST_NAMED = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +41,7 @@ class Change:
     after: int
     expected_false_before: float  #: of them, by their own scores
     expected_false_after: float
-    new: tuple[Mapping[str, str], ...]  #: subjects that only the trial brings there, the first of them
+    new: tuple[Mapping[str, str], ...]  #: subjects that only the trial brings there
     gone: tuple[Mapping[str, str], ...]  #: subjects that it takes away
 
 
@@ -140,7 +139,7 @@ def _expected_false(scores: Mapping[tuple[str, str], float]) -> float:
 
 
 def _named(subjects: set[tuple[str, str]]) -> tuple[Mapping[str, str], ...]:
-    return tuple({"kind": kind, "id": of} for kind, of in sorted(subjects)[:_MOST_NAMED])
+    return tuple({"kind": kind, "id": of} for kind, of in sorted(subjects))
 
 
 def _refused(zh: str, en: str) -> InvalidInput:
