@@ -2,18 +2,17 @@
 
 import dataclasses
 import shlex
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from shouhao.kernel.clock import HOSPITAL_ZONE, SystemClock
+from shouhao.cli.analyze_pages import command, write_pages
+from shouhao.kernel.clock import SystemClock
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 #: Makes tables to count in, of rows in DuckDB and a folder to work in.
 Counting = Callable[["DuckDBPyConnection", Path], "Tables"]
-
-_LEVELS = ("certain-pattern", "strong", "lead")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +48,10 @@ def analyze_files(options: BatchOptions, counting: Counting) -> tuple[dict[str, 
     # Imported here: they take a second, and every other command would wait for it.
     import duckdb  # noqa: PLC0415
 
-    from shouhao.detect.graphml import write_graphml  # noqa: PLC0415
     from shouhao.detect.inputs.networks import networks_of, read_networks  # noqa: PLC0415
     from shouhao.detect.inputs.problems import write_problems  # noqa: PLC0415
     from shouhao.detect.inputs.read import read_inputs  # noqa: PLC0415
-    from shouhao.detect.report.page import write_report  # noqa: PLC0415
-    from shouhao.detect.reporting import report_of  # noqa: PLC0415
+    from shouhao.detect.model import LEVELS  # noqa: PLC0415
     from shouhao.detect.rules.hot_slots import foretold  # noqa: PLC0415
     from shouhao.detect.run import analyze  # noqa: PLC0415
     from shouhao.detect.shadow import parse_trial, try_out  # noqa: PLC0415
@@ -88,21 +83,18 @@ def analyze_files(options: BatchOptions, counting: Counting) -> tuple[dict[str, 
             analysis, changes = analyze(tables, inputs.sources), ()
         _write_lines(analysis.findings, out / "findings.jsonl")
         _write_lines(foretold(tables), out / "forecasts.jsonl")
-        write_graphml(analysis.rings, out / "rings.graphml")
         write_problems(inputs.problems, out / "problems.jsonl")
-        made_at = datetime.now(UTC).astimezone(HOSPITAL_ZONE).isoformat(timespec="seconds")
-        command = ["shouhao", *sys.argv[1:]]
-        page = write_report(report_of(inputs, tables, analysis, command=command, made_at=made_at), out)
+        page = write_pages(inputs, tables, analysis, out)
     summary = {
         "hits": inputs.hits.hit_count,
         "events": inputs.events.event_count,
-        "findings": {level: sum(one["level"] == level for one in analysis.findings) for level in _LEVELS},
+        "findings": {level: sum(one["level"] == level for one in analysis.findings) for level in reversed(LEVELS)},
         "rings": len(analysis.rings),
         "problems": dict(inputs.problems.counts),
         "abstained": {code: list(missing) for code, missing in analysis.abstained.items()},
         "shadow": [dataclasses.asdict(one) for one in changes],
         "report": str(page),
-        "command": shlex.join(command),
+        "command": shlex.join(command()),
     }
     return summary, inputs.problems.loses
 

@@ -2,19 +2,18 @@
 
 import shlex
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from shouhao.cli.analyze_pages import command, write_pages
 from shouhao.cli.opening import opened, read_settings
-from shouhao.kernel.clock import DAY_US, HOSPITAL_ZONE, MINUTE_US, SECOND_US
+from shouhao.kernel.clock import DAY_US, MINUTE_US, SECOND_US
 from shouhao.kernel.errors import InvalidInput, Unavailable
 
 if TYPE_CHECKING:
@@ -102,13 +101,10 @@ def _done_before(replay: Path, out: Path) -> tuple[int, dict[int, str]]:
 
 def _write_report(out: Path, tables: "Tables", analysis: "Analysis", after: "Progress") -> None:
     """The page and the rings, as of the last look of all detectors."""
-    from shouhao.detect.graphml import write_graphml  # noqa: PLC0415 - as above
-    from shouhao.detect.inputs.access_logs import Hits  # noqa: PLC0415
+    from shouhao.detect.inputs.access_logs import Hits  # noqa: PLC0415 - as above
     from shouhao.detect.inputs.events import Events  # noqa: PLC0415
     from shouhao.detect.inputs.problems import Problems  # noqa: PLC0415
     from shouhao.detect.inputs.read import Inputs  # noqa: PLC0415
-    from shouhao.detect.report.page import write_report  # noqa: PLC0415
-    from shouhao.detect.reporting import report_of  # noqa: PLC0415
 
     none: frozenset[tuple[str, str]] = frozenset()
     hits = Hits(
@@ -116,9 +112,7 @@ def _write_report(out: Path, tables: "Tables", analysis: "Analysis", after: "Pro
     )
     events = Events(row_count=after.taken, event_count=after.taken, duplicates=0, mapped=none)
     inputs = Inputs(sources=(), problems=Problems(), hits=hits, events=events, skews=(), files=())
-    made_at = datetime.now(UTC).astimezone(HOSPITAL_ZONE).isoformat(timespec="seconds")
-    write_graphml(analysis.rings, out / "rings.graphml")
-    write_report(report_of(inputs, tables, analysis, command=["shouhao", *sys.argv[1:]], made_at=made_at), out)
+    write_pages(inputs, tables, analysis, out)
 
 
 def _summary(progress: "Progress", out: Path) -> dict[str, Any]:
@@ -128,7 +122,7 @@ def _summary(progress: "Progress", out: Path) -> dict[str, Any]:
         "aside": progress.aside,
         "after_seq": progress.after_seq,
         "findings": str(out / "findings.jsonl"),
-        "command": shlex.join(["shouhao", *sys.argv[1:]]),
+        "command": shlex.join(command()),
     }
 
 

@@ -17,11 +17,12 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from shouhao.detect.attached import attach
 from shouhao.detect.live_source import Rows
 from shouhao.detect.live_versions import Line, Pace, Told
 from shouhao.detect.model import HIT_COLUMNS
 from shouhao.detect.watermark import NEVER_US, Marks
-from shouhao.kernel.errors import InvalidInput, Unavailable
+from shouhao.kernel.errors import InvalidInput
 from shouhao.kernel.events import Event
 
 if TYPE_CHECKING:
@@ -204,16 +205,11 @@ def open_store(folder: Path, *, threads: int = 2) -> Iterator[LiveStore]:
     """
     import duckdb  # noqa: PLC0415 - takes a second, and other commands would wait for it
 
-    folder.mkdir(parents=True, exist_ok=True)
-    path = str(folder / FILE_NAME).replace("'", "''")
+    path = folder / FILE_NAME
     with duckdb.connect() as connection:
         connection.execute(f"SET threads = {threads}")
-        try:
-            connection.execute(f"ATTACH '{path}' AS live")
-        except duckdb.IOException as error:
-            if "lock" in str(error).lower():
-                raise Unavailable(f"{folder / FILE_NAME}") from None
-            raise InvalidInput("out", zh=f"{path} 不是实时分析的文件", en=f"{path} is no live store") from None
+        refusal = InvalidInput("out", zh=f"{path} 不是实时分析的文件", en=f"{path} is no live store")
+        attach(connection, path, "live", refusal=refusal)
         yield LiveStore(connection, folder)
 
 

@@ -14,6 +14,8 @@ import pyarrow as pa
 from ibis.expr.types import Table
 
 SubjectKind = Literal["account", "device", "ip", "prefix", "staff", "ring", "patient", "payer", "session"]
+TableName = Literal["events", "hits"]
+TABLES: tuple[TableName, ...] = ("events", "hits")
 Level = Literal["lead", "strong", "certain-pattern"]
 LEVELS: tuple[Level, ...] = ("lead", "strong", "certain-pattern")
 
@@ -62,7 +64,7 @@ class Subject:
 class Wanted:
     """Which rows a reason rests on; evidence.py finds their places."""
 
-    table: Literal["hits", "events"]
+    table: TableName
     where: Mapping[str, Any] = field(default_factory=dict)  #: column: value, or a tuple of values
     from_us: int | None = None
     until_us: int | None = None  #: inclusive

@@ -11,7 +11,7 @@ Source: von Neumann, Distribution of the ratio of the mean square successive dif
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any
 
 import ibis
 import pyarrow as pa
@@ -19,7 +19,7 @@ from ibis.expr.types import Table
 
 from shouhao.detect.counting import per_minute
 from shouhao.detect.identifiers import prefix_of
-from shouhao.detect.model import Says, Subject, Suspicion, Tables, Wanted
+from shouhao.detect.model import Says, Subject, Suspicion, TableName, Tables, Wanted
 from shouhao.detect.odds import weight_of
 from shouhao.kernel.clock import MINUTE_US
 
@@ -58,9 +58,7 @@ def counted_paces(tables: Tables, name: str, policy: PacePolicy) -> dict[str, Ta
     }
 
 
-def judged_paces(
-    counted: Mapping[str, pa.Table], name: Literal["hits", "events"], policy: PacePolicy
-) -> Iterator[Suspicion]:
+def judged_paces(counted: Mapping[str, pa.Table], name: TableName, policy: PacePolicy) -> Iterator[Suspicion]:
     """One suspicion a kind of browser; the chance is corrected for how many kinds there are."""
     if f"paces_{name}" not in counted:
         return
@@ -143,7 +141,7 @@ _MEMBERS = 200  # addresses that are listed, the busiest
 
 
 def _suspicion(
-    row: Mapping[str, Any], name: Literal["hits", "events"], p: float, addresses: Iterable[str], policy: PacePolicy
+    row: Mapping[str, Any], name: TableName, p: float, addresses: Iterable[str], policy: PacePolicy
 ) -> Suspicion:
     steadiness = row["differences"] / max(1, row["requests"])
     a_minute = row["requests"] / (2 * row["pairs"])

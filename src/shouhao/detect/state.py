@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shouhao.detect.attached import attach
 from shouhao.detect.inputs.files import Kind
 from shouhao.detect.model import HIT_COLUMNS
-from shouhao.kernel.errors import InvalidInput, Unavailable
+from shouhao.kernel.errors import InvalidInput
 from shouhao.kernel.events import Event
 
 if TYPE_CHECKING:
@@ -66,16 +67,9 @@ def attached(connection: "DuckDBPyConnection", folder: Path) -> Iterator[None]:
         Unavailable: another run holds it.
         InvalidInput: what lies there is not a state of this version.
     """
-    import duckdb  # noqa: PLC0415 - takes a second, and other commands would wait for it
-
-    folder.mkdir(parents=True, exist_ok=True)
-    path = str(folder / FILE_NAME).replace("'", "''")
-    try:
-        connection.execute(f"ATTACH '{path}' AS kept")
-    except duckdb.IOException as error:
-        if "lock" in str(error).lower():
-            raise Unavailable(f"{folder / FILE_NAME}") from None
-        raise InvalidInput("state", zh=f"{path} 不是状态文件", en=f"{path} is no state file") from None
+    path = folder / FILE_NAME
+    refusal = InvalidInput("state", zh=f"{path} 不是状态文件", en=f"{path} is no state file")
+    attach(connection, path, "kept", refusal=refusal)
     try:
         for table in _TABLES:
             connection.execute(table)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from shouhao.detect.model import Level, Says
+from shouhao.detect.model import Level, Says, TableName
 
 Compression = Literal["none", "gzip", "zstd"]
 
@@ -171,7 +171,7 @@ class Rhythm:
 class Activity:
     """Requests by minute of the day, all days together."""
 
-    of: Literal["hits", "events"]
+    of: TableName
     by_minute: tuple[int, ...]  #: 1,440 counts
 
 

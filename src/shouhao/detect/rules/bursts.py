@@ -9,7 +9,7 @@ it, it says nothing. Who stays just below every limit is not found here; hammeri
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import ibis
 import pyarrow as pa
@@ -26,7 +26,7 @@ from shouhao.detect.counting import (
     united,
     unnamed,
 )
-from shouhao.detect.model import Says, Speaks, Subject, SubjectKind, Suspicion, Tables, Wanted
+from shouhao.detect.model import TABLES, Says, Speaks, Subject, SubjectKind, Suspicion, TableName, Tables, Wanted
 from shouhao.detect.odds import weight_of
 from shouhao.detect.sizes import UsualSize, usual_by_kind
 from shouhao.detect.strongest import strongest
@@ -55,7 +55,6 @@ class Policy:
 
 
 _CODES = {1: "bursts.in_a_minute", 10: "bursts.in_ten_minutes", 60: "bursts.in_an_hour"}
-_NAMES: tuple[Literal["events", "hits"], ...] = ("events", "hits")
 _ABOUT = ("named", "addresses")
 
 
@@ -73,7 +72,7 @@ class Bursts:
         """The fullest stretch of everybody above a limit, and the fullest buckets of the whole population."""
         found: dict[str, Table] = {}
         windows = self.policy.windows
-        for name in _NAMES:
+        for name in TABLES:
             kinds = kinds_in(tables, name)
             named = tuple(kind for kind in kinds if kind != "ip")
             if named:
@@ -95,7 +94,7 @@ class Bursts:
         looks = len(self.policy.windows) * len({key.rpartition("_")[2] for key in counted})
         yield from strongest(
             _suspicion(peak, name, usual.get((peak["kind"], peak["window"] > 0)), looks, self.policy)
-            for name in _NAMES
+            for name in TABLES
             for usual in (_usual(counted, name),)
             for peak in _peaks(counted, name)
         )
@@ -146,7 +145,7 @@ def _usual(counted: Mapping[str, pa.Table], name: str) -> dict[tuple[str, bool],
 
 
 def _suspicion(
-    peak: Mapping[str, Any], name: Literal["hits", "events"], usual: UsualSize | None, looks: int, policy: Policy
+    peak: Mapping[str, Any], name: TableName, usual: UsualSize | None, looks: int, policy: Policy
 ) -> Suspicion | None:
     window = policy.windows[peak["window"]]
     shared = peak["kind"] == "ip"

@@ -10,7 +10,7 @@ network in it explains the most of it. Short peaks are for bursts.py.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import ibis
 import pyarrow as pa
@@ -18,7 +18,7 @@ from ibis.expr.types import IntegerValue, Table
 
 from shouhao.detect.counting import WHO, head_of, kinds_in, minutes_of, per_minute, united, unnamed
 from shouhao.detect.identifiers import prefix_of
-from shouhao.detect.model import Says, Speaks, Subject, Suspicion, Tables, Wanted
+from shouhao.detect.model import TABLES, Says, Speaks, Subject, Suspicion, TableName, Tables, Wanted
 from shouhao.detect.odds import weight_of
 from shouhao.detect.sizes import UsualSize, usual_by_kind
 from shouhao.detect.strongest import strongest
@@ -38,7 +38,6 @@ _CODES: Mapping[str, str] = {
     "prefix": "hammering.network",
     "asn": "hammering.operator",
 }
-_NAMES: tuple[Literal["events", "hits"], ...] = ("events", "hits")
 _SHARED = ("prefix", "asn")
 _KEYS = ("kind", "id", "day", "n", "total", "first_us", "last_us")
 _ADDRESSES = 200  # of a network are cited, the busiest
@@ -72,7 +71,7 @@ class Hammering:
     def count(self, tables: Tables) -> Mapping[str, Table]:
         """The busiest day of everybody above the floor, and of the whole population."""
         found: dict[str, Table] = {}
-        for name in _NAMES:
+        for name in TABLES:
             kinds = kinds_in(tables, name)
             if not kinds:
                 continue
@@ -86,9 +85,9 @@ class Hammering:
 
     def judge(self, counted: Mapping[str, pa.Table]) -> Iterable[Suspicion | Speaks]:
         """One suspicion a subject, of the table that tells more."""
-        yield from strongest(one for name in _NAMES for one in self._judged(counted, name))
+        yield from strongest(one for name in TABLES for one in self._judged(counted, name))
 
-    def _judged(self, counted: Mapping[str, pa.Table], name: Literal["hits", "events"]) -> Iterator[Suspicion | None]:
+    def _judged(self, counted: Mapping[str, pa.Table], name: TableName) -> Iterator[Suspicion | None]:
         if f"usual_{name}" not in counted:
             return
         looks = sum(key.startswith("usual") for key in counted)
@@ -213,9 +212,7 @@ def _suspicion(
     )
 
 
-def _wanted(
-    row: Mapping[str, Any], name: Literal["hits", "events"], addresses: Mapping[Any, tuple[str, ...]]
-) -> Wanted:
+def _wanted(row: Mapping[str, Any], name: TableName, addresses: Mapping[Any, tuple[str, ...]]) -> Wanted:
     where = {"ip": addresses[row["kind"], row["id"]]} if row["kind"] in _SHARED else {WHO[row["kind"]]: row["id"]}
     return Wanted(table=name, where=where, from_us=row["first_us"], until_us=row["last_us"])
 

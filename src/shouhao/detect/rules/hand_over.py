@@ -122,9 +122,8 @@ def _gaps(by_seller: Mapping[Subject, list[Judged]], policy: Policy) -> Iterator
         if weight < policy.least_weight:
             continue
         quick = sum(one.retake.gap_us <= one.quick_gap_us for one in known)
-        gap_s = median(one.retake.gap_us for one in known) / SECOND_US
-        usual_s = median(one.usual_gap_us for one in known) / SECOND_US
-        gap, usual = span(round(gap_s * SECOND_US)), span(round(usual_s * SECOND_US))
+        gap_us, usual_us, quick_us = _medians_us(known)
+        gap, usual = span(round(gap_us)), span(round(usual_us))
         yield suspicion(
             seller,
             "hand_over.gaps",
@@ -134,11 +133,20 @@ def _gaps(by_seller: Mapping[Subject, list[Judged]], policy: Policy) -> Iterator
                 en=f"Of {len(known)} slots it gave back and another took, {quick} went faster than strangers can take "
                 f"them; median gap {gap.en}, of strangers {usual.en}",
             ),
-            figures=(gap_s, usual_s, median(one.quick_gap_us for one in known) / SECOND_US),
+            figures=(gap_us / SECOND_US, usual_us / SECOND_US, quick_us / SECOND_US),
             weight=weight,
             of=[one.retake for one in known],
             members=_sellers(known) if seller.kind == "ring" else (),
         )
+
+
+def _medians_us(known: Sequence[Judged]) -> tuple[float, float, float]:
+    """Of retakes: how long the slots were free, how long strangers leave them, and what strangers do not undercut."""
+    return (
+        median(one.retake.gap_us for one in known),
+        median(one.usual_gap_us for one in known),
+        median(one.quick_gap_us for one in known),
+    )
 
 
 def _sellers(known: Iterable[Judged]) -> tuple[Subject, ...]:
@@ -157,9 +165,8 @@ def _snatches(each: Iterable[Judged], policy: Policy) -> Iterator[Suspicion]:
         weight = weight_of(together(max(policy.least_p, one.p) for one in known), most=policy.most)
         if weight < policy.least_weight:
             continue
-        gap_s = median(one.retake.gap_us for one in known) / SECOND_US
-        usual_s = median(one.usual_gap_us for one in known) / SECOND_US
-        gap, usual = span(round(gap_s * SECOND_US)), span(round(usual_s * SECOND_US))
+        gap_us, usual_us, quick_us = _medians_us(known)
+        gap, usual = span(round(gap_us)), span(round(usual_us))
         yield suspicion(
             taker,
             "hand_over.snatches",
@@ -168,7 +175,7 @@ def _snatches(each: Iterable[Judged], policy: Policy) -> Iterator[Suspicion]:
                 en=f"Took slots that {len(sellers)} different people gave back, after {gap.en} in the median; "
                 f"others need {usual.en}",
             ),
-            figures=(gap_s, usual_s, median(one.quick_gap_us for one in known) / SECOND_US),
+            figures=(gap_us / SECOND_US, usual_us / SECOND_US, quick_us / SECOND_US),
             weight=weight,
             of=[one.retake for one in known],
             owasp=_SCALPING,

@@ -9,7 +9,7 @@ and would do so at any moment between two beats. All chances are corrected for h
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import pyarrow as pa
 from ibis.expr.types import Table
@@ -26,13 +26,12 @@ from shouhao.detect.beats import (
     whole_seconds,
 )
 from shouhao.detect.counting import WHO, kinds_in
-from shouhao.detect.model import Says, Speaks, Subject, Suspicion, Tables, Wanted
+from shouhao.detect.model import TABLES, Says, Speaks, Subject, Suspicion, TableName, Tables, Wanted
 from shouhao.detect.odds import binomial_tail, together, weight_of
 from shouhao.detect.strongest import strongest
 from shouhao.kernel.clock import SECOND_US
 
 OWASP = "OAT-005 Scalping"
-_NAMES: tuple[Literal["events", "hits"], ...] = ("events", "hits")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +75,7 @@ class Metronomes:
         found: dict[str, Table] = {}
         least = self.policy.least_gaps
         booked = bookings_at_release(tables, within_us=int(self.policy.release_s * SECOND_US))
-        for name in _NAMES:
+        for name in TABLES:
             if kinds_in(tables, name):
                 found[f"streams_{name}"] = streams(tables, name, least=least)
                 found[f"seconds_{name}"] = whole_seconds(tables, name)
@@ -86,9 +85,9 @@ class Metronomes:
 
     def judge(self, counted: Mapping[str, pa.Table]) -> Iterable[Suspicion | Speaks]:
         """One suspicion a subject, of its most telling stream."""
-        yield from strongest(one for name in _NAMES for one in self._judged(counted, name))
+        yield from strongest(one for name in TABLES for one in self._judged(counted, name))
 
-    def _judged(self, counted: Mapping[str, pa.Table], name: Literal["hits", "events"]) -> Iterator[Suspicion | None]:
+    def _judged(self, counted: Mapping[str, pa.Table], name: TableName) -> Iterator[Suspicion | None]:
         if f"streams_{name}" not in counted:
             return
         policy = self.policy
@@ -177,7 +176,7 @@ def _by_hand(gap_us: int, within_us: float, policy: Policy) -> float:
 
 
 def _suspicion(
-    row: Mapping[str, Any], name: Literal["hits", "events"], even: _Evenness, more: _More, policy: Policy
+    row: Mapping[str, Any], name: TableName, even: _Evenness, more: _More, policy: Policy
 ) -> Suspicion | None:
     long = row["last_us"] - row["first_us"] >= policy.long_s * SECOND_US and row["starts"] == 1
     weight = policy.alone + (policy.long if long else 0.0)
@@ -199,7 +198,7 @@ def _suspicion(
     )
 
 
-def _wanted(row: Mapping[str, Any], name: Literal["hits", "events"]) -> Wanted:
+def _wanted(row: Mapping[str, Any], name: TableName) -> Wanted:
     where = {WHO[row["kind"]]: row["id"]} | ({} if name == "hits" else {"kind": row["endpoint"]})
     return Wanted(table=name, where=where, from_us=row["first_us"], until_us=row["last_us"])
 

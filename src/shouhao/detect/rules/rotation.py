@@ -9,7 +9,7 @@ that work as one, is seen by the pace they keep together (paces.py).
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import ibis
 import pyarrow as pa
@@ -17,7 +17,7 @@ from ibis.expr.types import Table
 
 from shouhao.detect.counting import WHO, kinds_in, operations_of, per_minute, united
 from shouhao.detect.identifiers import prefix_of
-from shouhao.detect.model import Says, Speaks, Subject, SubjectKind, Suspicion, Tables, Wanted
+from shouhao.detect.model import TABLES, Says, Speaks, Subject, SubjectKind, Suspicion, TableName, Tables, Wanted
 from shouhao.detect.odds import weight_of
 from shouhao.detect.paces import PacePolicy, counted_paces, judged_paces
 from shouhao.detect.sizes import UsualSize, usual_by_kind
@@ -31,7 +31,6 @@ _KINDS: Mapping[str, tuple[str, str]] = {
     "device": ("设备", "devices"),
     "session": ("会话", "sessions"),
 }
-_NAMES: tuple[Literal["events", "hits"], ...] = ("events", "hits")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +58,7 @@ class Rotation:
         """How many networks each subject newly took up within an hour, and how many all others had in one."""
         found: dict[str, Table] = {}
         window = Window(operations=self.policy.networks, minutes=HOUR)
-        for name in _NAMES:
+        for name in TABLES:
             if {f"{name}.ip", f"{name}.user_agent"} <= tables.has:
                 found |= counted_paces(tables, name, self.policy.paces)
             kinds = [kind for kind in kinds_in(tables, name) if kind != "ip"]
@@ -78,12 +77,12 @@ class Rotation:
         looks = sum(key.startswith("usual") for key in counted)
         yield from strongest(
             _suspicion(peak, name, usual.get(peak["kind"]), looks, self.policy)
-            for name in _NAMES
+            for name in TABLES
             if f"usual_{name}" in counted
             for usual in (usual_by_kind(counted[f"usual_{name}"].to_pylist()),)
             for peak in counted[f"peaks_{name}"].to_pylist()
         )
-        yield from strongest(one for name in _NAMES for one in judged_paces(counted, name, self.policy.paces))
+        yield from strongest(one for name in TABLES for one in judged_paces(counted, name, self.policy.paces))
 
 
 def _networks_by_hour(tables: Tables, name: str, kind: SubjectKind) -> Table:
@@ -114,7 +113,7 @@ def _arrivals(rows: Table, window: Window) -> Table:
 
 
 def _suspicion(
-    peak: Mapping[str, Any], name: Literal["hits", "events"], usual: UsualSize | None, looks: int, policy: Policy
+    peak: Mapping[str, Any], name: TableName, usual: UsualSize | None, looks: int, policy: Policy
 ) -> Suspicion | None:
     weight = policy.alone if usual is None else weight_of(usual.tail(peak["peak"], looks=looks), most=policy.most)
     if weight < policy.least_weight:
