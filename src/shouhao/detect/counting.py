@@ -1,8 +1,8 @@
 """Counting: what the rules count, as expressions that any engine behind Ibis can run.
 
 An operation is a request that somebody meant: pictures, styles and scripts come along with a page and are left out.
-`per_minute` brings the log down to one row a visitor and minute. Several rules start from it, so a run does well to
-make a table of it once and to hand that on in `Tables.per_minute`. Sums over whole minutes can only rule out what is
+`per_minute` brings a table down to one row a visitor and minute. Many rules start from it, so a run does well to make
+tables of it once and to hand them on in `Tables.per_minute` and `Tables.events_per_minute`. Sums over whole minutes can only rule out what is
 too little; what is left is then counted to the microsecond.
 """
 
@@ -85,8 +85,9 @@ def operations_of(tables: Tables, name: str) -> Table:
 
 def per_minute(tables: Tables, name: str) -> Table:
     """A table by visitor, browser and minute: the columns of WHO, user_agent, minute, operations (at least one)."""
-    if name == "hits" and tables.per_minute is not None:
-        return tables.per_minute
+    known = tables.per_minute if name == "hits" else tables.events_per_minute
+    if known is not None:
+        return known
     rows = operations_of(tables, name)
     columns = (*WHO.values(), "user_agent")
     keys = {column: rows[column] for column in columns if f"{name}.{column}" in tables.has}

@@ -117,6 +117,7 @@ class Tables:
     events: Table
     has: frozenset[str]  #: "hits.ip", "events.device_id", ...: columns with at least one value
     per_minute: Table | None = None  #: of hits, where counting.py has made it once for all rules
+    events_per_minute: Table | None = None  #: of events, likewise
     networks: Table | None = None  #: prefix (as identifiers.py writes it), asn (int64), name: who runs which network
 
 

@@ -23,15 +23,17 @@ def clusters(hashes: Iterable[str]) -> dict[str, str]:
         hashes: hex text; of those of one length, near ones are joined.
     """
     usable = sorted({text for text in hashes if tells_something(text)})
-    parent = {text: text for text in usable}
+    parent: dict[str, str] = {}  # of those alone that are near another: nearly all pictures are like no other
     by_length: dict[int, list[str]] = defaultdict(list)
     for text in usable:
         by_length[len(text)].append(text)
     for _, alike in sorted(by_length.items()):
         for left, right in _near_pairs(alike):
+            parent.setdefault(left, left)
+            parent.setdefault(right, right)
             a, b = _root(parent, left), _root(parent, right)
             parent[max(a, b)] = min(a, b)
-    return {text: _root(parent, text) for text in usable}
+    return {text: _root(parent, text) if text in parent else text for text in usable}
 
 
 def tells_something(text: str) -> bool:

@@ -35,7 +35,8 @@ def series_of(tables: Tables, *, gap_us: int, least: int) -> Mapping[str, Table]
     near = (there.at_us >= series.first_at_us - gap_us) & (there.at_us <= series.last_at_us + gap_us)
     met = series.join(there, ["place_kind", "place", near])
     active = met.group_by("place_kind", "place", "run").agg(active=met.account_id.nunique())
-    sizes = there.group_by("place_kind", "place").agg(accounts_there=there.account_id.nunique())
+    at_series = there.semi_join(series, ["place_kind", "place"])
+    sizes = at_series.group_by("place_kind", "place").agg(accounts_there=at_series.account_id.nunique())
     return {
         "series": series.join(active, ["place_kind", "place", "run"]).join(sizes, ["place_kind", "place"]),
         "series_accounts": runs.semi_join(series, ["place_kind", "place", "run"])

@@ -14,8 +14,9 @@ import pyarrow as pa
 from shouhao.detect import evidence
 from shouhao.detect.bonds import bonds
 from shouhao.detect.company import company
-from shouhao.detect.counting import per_minute
-from shouhao.detect.model import Detector, Source, Speaks, Subject, Suspicion, Tables
+from shouhao.detect.counting import per_minute, united
+from shouhao.detect.inputs.sql import as_dictionaries, drop_relation
+from shouhao.detect.model import TABLES, Detector, Source, Speaks, Subject, Suspicion, Tables
 from shouhao.detect.rings import Ring, Rings, belongs, patients_of, with_patients
 from shouhao.detect.rules import DETECTORS
 from shouhao.detect.scoring import Finding, ScoringPolicy, findings
@@ -53,7 +54,13 @@ class Analysis:
 def tables_of(connection: "DuckDBPyConnection") -> Tables:
     """The relations `hits` and `events` of a connection, as detectors count in them."""
     backend = ibis.duckdb.from_connection(connection)
-    return tables_in(backend.table("hits"), backend.table("events"), keep=backend.create_table)
+
+    def keep(name: str, rows: ibis.Table) -> ibis.Table:
+        drop_relation(connection, name)  # a live run looks again and again
+        with as_dictionaries(connection):
+            return backend.create_table(name, rows)
+
+    return tables_in(backend.table("hits"), backend.table("events"), keep=keep)
 
 
 def tables_in(hits: ibis.Table, events: ibis.Table, *, keep: Callable[[str, ibis.Table], ibis.Table]) -> Tables:
@@ -66,9 +73,8 @@ def tables_in(hits: ibis.Table, events: ibis.Table, *, keep: Callable[[str, ibis
         f"{name}.{column}" for name, table in (("hits", hits), ("events", events)) for column in _known(table)
     )
     tables = Tables(hits=hits, events=events, has=has)
-    if "hits.at_us" not in has:
-        return tables
-    return replace(tables, per_minute=keep("hits_per_minute", per_minute(tables, "hits")))
+    made = {name: keep(f"{name}_per_minute", per_minute(tables, name)) for name in TABLES if f"{name}.at_us" in has}
+    return replace(tables, per_minute=made.get("hits"), events_per_minute=made.get("events"))
 
 
 def analyze(
@@ -164,6 +170,7 @@ def _placed(tables: Tables, sources: Sequence[Source], found: Sequence[Finding])
 
 
 def _known(table: ibis.Table) -> list[str]:
-    """The columns that carry anything."""
-    counts = table.agg(**{name: table[name].count() for name in table.columns}).to_pyarrow().to_pylist()[0]
-    return [name for name in table.columns if counts[name]]
+    """The columns that carry anything; the first value found of each is enough."""
+    first = [table.filter(table[name].notnull()).limit(1).select(column=ibis.literal(name)) for name in table.columns]
+    found = set(united(first).to_pyarrow()["column"].to_pylist())
+    return [name for name in table.columns if name in found]

@@ -18,7 +18,7 @@ from shouhao.detect.inputs.files import InputFile
 from shouhao.detect.inputs.lines import Int64s, cut, ranges
 from shouhao.detect.inputs.log_times import DatedLines, DatedLog
 from shouhao.detect.inputs.overlaps import Overlap, find_overlaps
-from shouhao.detect.inputs.sql import drop_relation
+from shouhao.detect.inputs.sql import as_dictionaries, drop_relation
 from shouhao.detect.model import HIT_COLUMNS
 from shouhao.detect.state import KeptFile
 from shouhao.kernel.events import Event
@@ -40,13 +40,14 @@ def make_events(connection: "DuckDBPyConnection", numbers: Mapping[int, int], *,
     columns = ", ".join(("event_id", *Event._fields))
     within = "true" if until_us is None else f"at_us <= {until_us}"
     drop_relation(connection, "events")
-    connection.execute(
-        f"""CREATE TABLE main.events AS
-        SELECT {columns}, CASE WHEN byte_start IS NULL THEN NULL ELSE number END AS source, byte_start, byte_end
-        FROM kept.read_events JOIN {_NUMBERS} USING (file) WHERE {within}
-        QUALIFY row_number() OVER (PARTITION BY event_id ORDER BY at_us, number) = 1
-        ORDER BY at_us, number, byte_start, event_id"""
-    )
+    with as_dictionaries(connection):
+        connection.execute(
+            f"""CREATE TABLE main.events AS
+            SELECT {columns}, CASE WHEN byte_start IS NULL THEN NULL ELSE number END AS source, byte_start, byte_end
+            FROM kept.read_events JOIN {_NUMBERS} USING (file) WHERE {within}
+            QUALIFY row_number() OVER (PARTITION BY event_id ORDER BY at_us, number) = 1
+            ORDER BY at_us, number, byte_start, event_id"""
+        )
     return _count(connection, f"kept.read_events JOIN {_NUMBERS} USING (file) WHERE {within}") - _count(
         connection, "main.events"
     )
@@ -69,11 +70,12 @@ def make_hits(
     columns = ", ".join(f"{made.get(column, f'h.{column}')} AS {column}" for column in HIT_COLUMNS)
     within = "" if until_us is None else f"WHERE h.at_us <= {until_us}"
     drop_relation(connection, "hits")
-    connection.execute(
-        f"""CREATE TABLE main.hits AS SELECT {columns} FROM kept.read_hits h JOIN {_NUMBERS} n ON n.file = h.file
-        ANTI JOIN {_LEFT_OUT} l ON l.file = h.file AND l.byte_start = h.byte_start {joins} {within}
-        ORDER BY source, byte_start"""
-    )
+    with as_dictionaries(connection):
+        connection.execute(
+            f"""CREATE TABLE main.hits AS SELECT {columns} FROM kept.read_hits h JOIN {_NUMBERS} n ON n.file = h.file
+            ANTI JOIN {_LEFT_OUT} l ON l.file = h.file AND l.byte_start = h.byte_start {joins} {within}
+            ORDER BY source, byte_start"""
+        )
     return overlaps, sum(len(places) for places in left_out.values())
 
 

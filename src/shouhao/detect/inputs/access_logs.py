@@ -25,7 +25,7 @@ from shouhao.detect.inputs.log_times import DatedLines, DatedLog, date_logs
 from shouhao.detect.inputs.mapping import Names, names_of
 from shouhao.detect.inputs.overlaps import Overlap, find_overlaps
 from shouhao.detect.inputs.problems import Problems
-from shouhao.detect.inputs.sql import drop_relation
+from shouhao.detect.inputs.sql import as_dictionaries, drop_relation
 from shouhao.detect.model import Source
 from shouhao.kernel.errors import InvalidInput
 
@@ -217,6 +217,7 @@ def _make_hits(
     if not materialise:
         connection.execute(f"CREATE TEMP VIEW hits AS {query}")
         return
-    connection.execute(f"CREATE TABLE hits AS {query}")
+    with as_dictionaries(connection):
+        connection.execute(f"CREATE TABLE hits AS {query}")
     for relation in tables:
         connection.unregister(relation)

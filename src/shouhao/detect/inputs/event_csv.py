@@ -6,8 +6,9 @@ broken is put aside with its line, its byte and the rule. Cells are text whateve
 """
 
 import csv
-import io
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -49,9 +50,11 @@ class _UnclosedError(Exception):
     """A record that does not end."""
 
 
-def read_csv(file: InputFile, problems: Problems) -> CsvRecords:
+def read_csv(file: InputFile, problems: Problems, *, threads: int = 2) -> CsvRecords:
     """Read a file.
 
+    Args:
+        threads: that take stretches apart while the next ones are being cut.
     Raises:
         InvalidInput: it has no heading.
     """
@@ -68,9 +71,11 @@ def read_csv(file: InputFile, problems: Problems) -> CsvRecords:
     while headings and not headings[-1]:
         headings.pop()
     found = CsvRecords(headings=tuple(headings), columns=[[] for _ in headings])
-    while walk.at < len(file.text):
-        if not walk.stretch(found):
-            walk.one_by_one(found)
+    with ThreadPoolExecutor(max(1, threads), "csv") as pool:
+        while walk.at < len(file.text):
+            walk.stretches(found, pool, ahead=2 * max(1, threads))
+            if walk.at < len(file.text):
+                walk.one_by_one(found)
     return found
 
 
@@ -95,6 +100,19 @@ class _Record:
     end: int  #: the line end left out
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stretch:
+    """Records that follow each other, before they are taken apart."""
+
+    whole: bytes
+    one_line: bool  #: no record goes over several lines
+    lines: Int64s
+    starts: Int64s
+    ends: Int64s
+    next_at: int
+    next_line: int
+
+
 class _Walk:
     """A way through the file from the front to the back; `at` is always where a record begins."""
 
@@ -103,27 +121,52 @@ class _Walk:
         self._file, self._problems, self._delimiter = file, problems, delimiter
         self._line = line  #: of the record that begins at `at`, counted from 1
 
-    def stretch(self, found: CsvRecords) -> bool:
-        """Read what is written by the book, about a mebibyte; False if it is not, and nothing was read."""
-        raw = self._file.text[self.at : self.at + _STRETCH_BYTES]
-        if self.at + len(raw) == len(self._file.text) and self._file.stopped is None and not raw.endswith(b"\n"):
+    def stretches(self, found: CsvRecords, pool: ThreadPoolExecutor, *, ahead: int) -> None:
+        """Read as far as it is written by the book, about a mebibyte at a time; several are taken apart at once.
+
+        What lies behind a stretch that turns out to be otherwise is forgotten, as if nobody had looked ahead.
+        """
+        waiting: deque[tuple[_Stretch, Future[list[pa.Array] | None]]] = deque()
+        at, line = self.at, self._line
+        while True:
+            while len(waiting) < ahead and at < len(self._file.text):
+                cut = self._cut(at, line)
+                if cut is None:
+                    break
+                waiting.append((cut, pool.submit(_parse, cut.whole, self._delimiter, found.headings, cut.one_line)))
+                at, line = cut.next_at, cut.next_line
+            if not waiting:
+                return
+            cut, parsed = waiting.popleft()
+            columns = parsed.result()
+            if columns is None or len(columns[0]) != len(cut.starts):
+                for _, other in waiting:
+                    other.cancel()
+                return
+            found.add(columns, cut.lines, cut.starts, cut.ends)
+            self.at, self._line = cut.next_at, cut.next_line
+
+    def _cut(self, at: int, line: int) -> "_Stretch | None":
+        """About a mebibyte of whole records; None where quotation marks stand otherwise, or no record ends."""
+        raw = self._file.text[at : at + _STRETCH_BYTES]
+        if at + len(raw) == len(self._file.text) and self._file.stopped is None and not raw.endswith(b"\n"):
             raw += b"\n"
         ends = _record_ends(raw, self._delimiter)
         if ends is None or not len(ends):
-            return False
+            return None
         whole = raw[: int(ends[-1]) + 1]
-        columns = _parse(whole, self._delimiter, found.headings)
-        if columns is None or len(columns[0]) != len(ends):
-            return False
         data = np.frombuffer(whole, np.uint8)
         breaks = np.flatnonzero(data == _NEWLINE)
         starts = np.append(0, ends[:-1] + 1)
-        lines = self._line + np.searchsorted(breaks, starts)
-        text_ends = ends - ((data[np.maximum(ends - 1, 0)] == _RETURN) & (ends > starts))
-        found.add(columns, lines, starts + self.at, text_ends + self.at)
-        self._line += len(breaks)
-        self.at = min(self.at + len(whole), len(self._file.text))
-        return True
+        return _Stretch(
+            whole=whole,
+            one_line=len(breaks) == len(ends),
+            lines=line + np.searchsorted(breaks, starts),
+            starts=starts + at,
+            ends=ends - ((data[np.maximum(ends - 1, 0)] == _RETURN) & (ends > starts)) + at,
+            next_at=min(at + len(whole), len(self._file.text)),
+            next_line=line + len(breaks),
+        )
 
     def one_by_one(self, found: CsvRecords) -> None:
         """Read about a mebibyte record by record."""
@@ -234,7 +277,7 @@ def _record_ends(raw: bytes, delimiter: str) -> Int64s | None:
     return ends if starts_field.all() and ends_field.all() else None
 
 
-def _parse(raw: bytes, delimiter: str, headings: Sequence[str]) -> list[pa.Array] | None:
+def _parse(raw: bytes, delimiter: str, headings: Sequence[str], one_line: bool) -> list[pa.Array] | None:  # noqa: FBT001 - for `submit`
     """Columns of text; None if Arrow does not find the records alike, or the text is not clean UTF-8."""
     from pyarrow import csv as arrow_csv  # noqa: PLC0415 - wanted for such files alone
 
@@ -244,10 +287,10 @@ def _parse(raw: bytes, delimiter: str, headings: Sequence[str]) -> list[pa.Array
         raw.decode()
         names = [f"c{n}" for n in range(len(headings))]
         table = arrow_csv.read_csv(
-            io.BytesIO(raw),
+            pa.BufferReader(raw),
             read_options=arrow_csv.ReadOptions(column_names=names, use_threads=False, block_size=4 * _STRETCH_BYTES),
             parse_options=arrow_csv.ParseOptions(
-                delimiter=delimiter, newlines_in_values=True, ignore_empty_lines=False
+                delimiter=delimiter, newlines_in_values=not one_line, ignore_empty_lines=False
             ),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()),

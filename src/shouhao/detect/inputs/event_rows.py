@@ -109,8 +109,15 @@ def _query(number: int, rows: _Rows) -> str:
 
 
 def _trimmed(text: str) -> str:
-    """Without blanks around it, and the tabs that keep a spreadsheet from taking an id for a number."""
-    return f"CASE WHEN contains({text}, chr(9)) THEN trim({text}, ' ' || chr(9)) ELSE trim({text}) END"
+    """Without blanks around it, and the tabs that keep a spreadsheet from taking an id for a number.
+
+    Most cells are plain ids, which is soon seen: blanks beyond ASCII take more than a byte.
+    """
+    plain = f"strlen({text}) = length({text}) AND NOT contains({text}, ' ') AND NOT contains({text}, chr(9))"
+    return (
+        f"CASE WHEN {plain} THEN {text} "
+        f"WHEN contains({text}, chr(9)) THEN trim({text}, ' ' || chr(9)) ELSE trim({text}) END"
+    )
 
 
 def _csv(records: CsvRecords, file: InputFile, mapping: Names, problems: Problems) -> _Rows:

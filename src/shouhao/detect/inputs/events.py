@@ -18,6 +18,7 @@ from shouhao.detect.inputs.sql import (
     EARLIEST_US,
     EXCEL_SERIAL,
     LATEST_US,
+    as_dictionaries,
     drop_relation,
     has_zone,
     instant_us,
@@ -112,13 +113,14 @@ def load_events(
     duplicates = _tell_duplicates(connection, problems, names)
     drop_relation(connection, "events")
     columns = ", ".join(("event_id", *Event._fields))
-    connection.execute(
-        f"""CREATE TABLE events AS
-        SELECT {columns}, CASE WHEN byte_start IS NULL THEN NULL ELSE source END AS source, byte_start, byte_end
-        FROM shouhao_events_typed WHERE at_us IS NOT NULL AND kind IS NOT NULL
-        QUALIFY row_number() OVER (PARTITION BY event_id ORDER BY at_us, source, row_number) = 1
-        ORDER BY at_us, shouhao_events_typed.source, row_number"""
-    )
+    again = "ANTI JOIN shouhao_events_again USING (source, row_number)" if duplicates else ""
+    with as_dictionaries(connection):
+        connection.execute(
+            f"""CREATE TABLE events AS
+            SELECT {columns}, CASE WHEN byte_start IS NULL THEN NULL ELSE source END AS source, byte_start, byte_end
+            FROM shouhao_events_typed {again} WHERE at_us IS NOT NULL AND kind IS NOT NULL
+            ORDER BY at_us, shouhao_events_typed.source, row_number"""
+        )
     rows, events = _number(connection, ROWS), _number(connection, "events")
     for table in (ROWS, "shouhao_events_typed", "shouhao_events_again"):
         connection.execute(f"DROP TABLE IF EXISTS {table}")
@@ -140,8 +142,9 @@ def _typed() -> str:
         "kind": f"coalesce(MAP {{{called}}}[kind], lower(kind))",
         "latency_ms": "try_cast(replace(latency_ms, ',', '') AS DOUBLE)",
     }
-    made |= {
-        column: f"CASE WHEN regexp_full_match({column}, {literal(_DIGITS_LOST)}) THEN NULL ELSE {column} END"
+    made |= {  # nearly no id holds a plus, and to ask for one costs far less than the expression
+        column: f"CASE WHEN contains({column}, '+') AND regexp_full_match({column}, {literal(_DIGITS_LOST)}) "
+        f"THEN NULL ELSE {column} END"
         for column in _IDS
     }
     columns = ", ".join(f"{made.get(column, name(column))} AS {column}" for column in ("event_id", *Event._fields))

@@ -44,15 +44,18 @@ class QuickText:
 
     @property
     def parsed(self) -> str | None:
-        """Nothing is read that is not asked for."""
-        return None
+        """The line cut at all its quotation marks, once for all fields that are asked for."""
+        return "string_split(line, '\"')" if len(self._cells) > 1 else None
 
     def field(self, variable: str) -> Found | None:
-        """As `alone`: what is counted costs nothing for the others."""
-        return self.alone(variable)
+        """How a variable is read from `parsed`."""
+        return self._found(variable, cut=True)
 
     def alone(self, variable: str) -> Found | None:
-        """How a variable is read; None if the format does not have it."""
+        """How a variable is read from `line` alone; None if the format does not have it."""
+        return self._found(variable, cut=False)
+
+    def _found(self, variable: str, *, cut: bool) -> Found | None:
         places = [
             (len(cell) > 1, k, n)
             for k, cell in enumerate(self._cells)
@@ -60,7 +63,7 @@ class QuickText:
             if isinstance(part, Variable) and part.name == variable
         ]
         for shared, k, place in sorted(places):
-            found = self._within(k, place) if shared else Found(self._cell(k))
+            found = self._within(k, place, cut=cut) if shared else Found(self._cell(k, cut=cut))
             if found is not None:
                 return found
         parts = self._parts
@@ -86,42 +89,45 @@ class QuickText:
             conditions.append(f"line NOT LIKE {literal(one_more)}")
         return " AND ".join(conditions)
 
-    def _cell(self, k: int) -> str:
-        return "line" if len(self._cells) == 1 else f"split_part(line, '\"', {k + 1})"
+    def _cell(self, k: int, *, cut: bool) -> str:
+        if len(self._cells) == 1:
+            return "line"
+        return f"parsed[{k + 1}]" if cut else f"split_part(line, '\"', {k + 1})"
 
-    def _within(self, k: int, n: int) -> Found | None:
+    def _within(self, k: int, n: int, *, cut: bool) -> Found | None:
         """A variable that shares its cell with others."""
         cell = self._cells[k]
         before, after = cell[:n], cell[n + 1 :]
         variable = cell[n]
         if isinstance(variable, Variable) and look_of(variable.name) == "time_local":
-            return self._time(k, before, after)
+            return self._time(self._cell(k, cut=cut), before, after)
         for separator in sorted(_separators(before, after), key=len):
             if _may_hold(variable, separator):
                 continue
+            if not before and k == 0 and after:  # nothing need be cut off first, and nothing behind it be looked at
+                return Found(f"left(line, strpos(line, {literal(separator)}) - 1)")
             if not any(_may_hold(part, separator) for part in before if isinstance(part, Variable)):
-                whole = "line" if k == 0 and after else self._cell(k)  # the first cell need not be cut off first
-                return Found(f"split_part({whole}, {literal(separator)}, {_count(before, separator) + 1})")
+                cell, place = self._cell(k, cut=cut), _count(before, separator) + 1
+                return Found(f"split_part({cell}, {literal(separator)}, {place})")
             if not any(_may_hold(part, separator) for part in after if isinstance(part, Variable)):
-                return Found(f"split_part({self._cell(k)}, {literal(separator)}, {-_count(after, separator) - 1})")
-        return self._counted(k, n)
+                cell, place = self._cell(k, cut=cut), -_count(after, separator) - 1
+                return Found(f"split_part({cell}, {literal(separator)}, {place})")
+        return self._counted(k, n, cut=cut)
 
-    def _time(self, k: int, before: Sequence[Part], after: Sequence[Part]) -> Found | None:
+    def _time(self, whole: str, before: Sequence[Part], after: Sequence[Part]) -> Found | None:
         """Of known length: measured from the side where nothing else varies, else from a mark before it."""
         if not any(isinstance(part, Variable) for part in after):
             back = sum(len(part) for part in after if isinstance(part, str)) + _TIME_LOCAL_CHARACTERS
-            if k == 0 and len(self._cells) > 1:
-                return Found(f"substring(line, instr(line, '\"') - {back}, {_TIME_LOCAL_CHARACTERS})")
-            return Found(f"substring({self._cell(k)}, -{back}, {_TIME_LOCAL_CHARACTERS})")
+            return Found(f"substring({whole}, -{back}, {_TIME_LOCAL_CHARACTERS})")
         if not before:
-            return Found(f"left({self._cell(k)}, {_TIME_LOCAL_CHARACTERS})")
+            return Found(f"left({whole}, {_TIME_LOCAL_CHARACTERS})")
         mark = before[-1][-1] if isinstance(before[-1], str) else ""
         if not mark or any(_may_hold(part, mark) for part in before if isinstance(part, Variable)):
             return None
-        text = f"split_part({self._cell(k)}, {literal(mark)}, {_count(before, mark) + 1})"
+        text = f"split_part({whole}, {literal(mark)}, {_count(before, mark) + 1})"
         return Found(f"left({text}, {_TIME_LOCAL_CHARACTERS})") if not _may_hold(_TIME, mark) else None
 
-    def _counted(self, k: int, n: int) -> Found | None:
+    def _counted(self, k: int, n: int, *, cut: bool) -> Found | None:
         """Between fields that might hold the separator: only for lines that have just as many as the format."""
         cell = self._cells[k]
         for separator in _separators(cell[:n], cell[n + 1 :]):
@@ -132,11 +138,10 @@ class QuickText:
                 continue
             count = _count(cell, separator)
             exact = separator.join(["%"] * (count + 1))
-            condition = (
-                f"{self._cell(k)} LIKE {literal(exact)} AND {self._cell(k)} NOT LIKE {literal(f'{exact}{separator}%')}"
-            )
+            alone = self._cell(k, cut=False)
+            condition = f"{alone} LIKE {literal(exact)} AND {alone} NOT LIKE {literal(f'{exact}{separator}%')}"
             at = _count(cell[:n], separator) + 1
-            return Found(f"split_part({self._cell(k)}, {literal(separator)}, {at})", condition)
+            return Found(f"split_part({self._cell(k, cut=cut)}, {literal(separator)}, {at})", condition)
         return None
 
 

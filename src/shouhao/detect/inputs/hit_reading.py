@@ -22,6 +22,7 @@ _PLACED = ("source", "byte_start", "byte_end", "at_us")
 _TEXTS = ("path", "user_agent", "device_id", "session_token", "account_id")
 _TYPES = {"string": "VARCHAR", "int32": "INTEGER", "int64": "BIGINT", "float64": "DOUBLE"}
 _METHOD = "^[A-Z][A-Z_-]{0,30} "
+_USUAL_METHODS = ("GET", "POST")  #: told without an expression
 _PATH_WITH_BLANKS = r"^\S+ (.*?)(?: HTTP/[0-9.]+)?$"
 _MILLISECONDS = {"request_time": 1000.0, "request_time_us": 0.001, "session_time": 1000.0}
 
@@ -269,7 +270,9 @@ class _Columns:
         request = self._raw(self._first(("request",)))
         if request is None:
             return None
-        return f"CASE WHEN regexp_matches({request}, {literal(_METHOD)}) THEN split_part({request}, ' ', 1) END"
+        usual = " ".join(f"WHEN starts_with({request}, '{one} ') THEN '{one}'" for one in _USUAL_METHODS)
+        rest = f"WHEN regexp_matches({request}, {literal(_METHOD)}) THEN split_part({request}, ' ', 1)"
+        return f"CASE {usual} {rest} END"
 
     def _path(self) -> str | None:
         mapped = self._mapping.get("path")

@@ -78,11 +78,12 @@ class Bursts:
             if named:
                 minutes = united([minutes_of(tables, name, kind) for kind in named])
                 rows = united([_rows(tables, name, kind) for kind in named])
-                found[f"peaks_named_{name}"] = peaks(_looked_at(rows, to_look_at(minutes, windows)), windows)
+                look_at = _within(minutes, to_look_at(minutes, windows))
+                found[f"peaks_named_{name}"] = peaks(_looked_at(rows, look_at), windows)
                 found[f"usual_named_{name}"] = usual_fill(minutes)
             if "ip" in kinds:
                 minutes = minutes_of(tables, name, "ip")
-                look_at = to_look_at(minutes, windows[:1])
+                look_at = _within(minutes, to_look_at(minutes, windows[:1]))
                 rows = unnamed(_looked_at(_rows(tables, name, "ip"), look_at), tables, name)
                 found[f"peaks_addresses_{name}"] = peaks(rows, windows[:1])
                 found[f"usual_addresses_{name}"] = usual_fill(minutes)
@@ -116,9 +117,15 @@ def _browsers(tables: Tables, name: str, look_at: Table) -> Table:
     return rows.group_by("id", "minute").agg(browsers=rows.user_agent.nunique().cast("int64"))
 
 
-def _looked_at(rows: Table, where: Table) -> Table:
-    within = [rows.minute >= where.from_minute, rows.minute <= where.until_minute]
-    return rows.semi_join(where, [rows.kind == where.kind, rows.id == where.id, *within])
+def _within(minutes: Table, where: Table) -> Table:
+    """The minutes that lie in the stretches, one by one: millions of rows are then found by equality alone."""
+    within = [minutes.minute >= where.from_minute, minutes.minute <= where.until_minute]
+    found = minutes.semi_join(where, [minutes.kind == where.kind, minutes.id == where.id, *within])
+    return found.select("kind", "id", "minute")
+
+
+def _looked_at(rows: Table, minutes: Table) -> Table:
+    return rows.semi_join(minutes, ["kind", "id", "minute"])
 
 
 def _peaks(counted: Mapping[str, pa.Table], name: str) -> Iterator[dict[str, Any]]:

@@ -12,6 +12,7 @@ came once or twice, among whom sellers are rare: no single time has to be imposs
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from statistics import median_low
 from typing import Any, ClassVar
 
@@ -159,8 +160,12 @@ def _at_most(chances: Iterable[float], policy: Policy) -> float:
 
 def _again(chance: float, times: int, releases: int, policy: Policy) -> float:
     """That somebody is so quick at least so many times, if the quick stay quick."""
-    mean = min(1 - 1e-9, max(1e-12, chance))
-    return Usual(mean=mean, spread=policy.likeness, people=0).tail(n=releases, k=times)
+    return _tail(min(1 - 1e-9, max(1e-12, chance)), policy.likeness, releases, times)
+
+
+@lru_cache(maxsize=1 << 16)  # a crowd has a few hundred steps, and tens of thousands of people stand on them
+def _tail(mean: float, spread: float, n: int, k: int) -> float:
+    return Usual(mean=mean, spread=spread, people=0).tail(n=n, k=k)
 
 
 def _reaction(
