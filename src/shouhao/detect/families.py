@@ -45,6 +45,7 @@ _BY_CODE: Mapping[str, Family] = MappingProxyType(
         "insiders.one_purse": "identity",
         "rings.company": "company",
         "rings.member": "identity",
+        "rings.same_method": "company",
         "rings.shared": "identity",
     }
 )

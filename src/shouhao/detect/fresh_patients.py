@@ -14,6 +14,7 @@ from shouhao.kernel.clock import DAY_US, HOUR_US, SECOND_US
 FRESH_US = 36 * HOUR_US
 RUSH_US = 60 * SECOND_US  #: who comes later did not wait for the release
 SIGNING_UP_US = HOUR_US
+LET_GO_US = 5 * DAY_US  #: the visit is over, and the place among the account's patients is wanted for the next one
 EARLY_US = 10 * SECOND_US
 _SHIFT_US = 8 * HOUR_US  # the hospital's zone, so that its days are whole
 
@@ -48,6 +49,23 @@ def rushes(events: Table) -> Table:
         "last_at_us",
         fresh_days=joined.fresh_days.fill_null(0),
         fresh=joined.fresh.fill_null(0),
+    )
+
+
+def let_go(events: Table) -> Table:
+    """Patients for whom an account was at a release, and whom it unbound within days.
+
+    account_id, patients, first_at_us, last_at_us (from the first try to the last unbinding).
+    """
+    outside = events.filter(~in_house(events) & events.account_id.notnull() & events.patient_id.notnull())
+    after_us = outside.at_us - outside.released_at_us
+    tried = outside.filter(outside.kind.isin(("booked", "refused")) & (after_us >= -EARLY_US) & (after_us <= RUSH_US))
+    tried = tried.select("account_id", "patient_id", tried_at_us=tried.at_us)
+    gone = outside.filter(outside.kind == "patient_unbound")
+    met = tried.join(gone.select("account_id", "patient_id", gone_at_us=gone.at_us), ["account_id", "patient_id"])
+    met = met.filter((met.gone_at_us > met.tried_at_us) & (met.gone_at_us - met.tried_at_us <= LET_GO_US))
+    return met.group_by("account_id").agg(
+        patients=met.patient_id.nunique(), first_at_us=met.tried_at_us.min(), last_at_us=met.gone_at_us.max()
     )
 
 

@@ -16,6 +16,7 @@ from shouhao.detect.bonds import bonds
 from shouhao.detect.company import company
 from shouhao.detect.counting import per_minute, united
 from shouhao.detect.inputs.sql import as_dictionaries, drop_relation
+from shouhao.detect.methods import same_method
 from shouhao.detect.model import TABLES, Detector, Source, Speaks, Subject, Suspicion, Tables
 from shouhao.detect.rings import Ring, Rings, belongs, patients_of, with_patients
 from shouhao.detect.rules import DETECTORS
@@ -113,7 +114,9 @@ def analyze(
     ring_of = belongs(found_rings)
     for judge, of in kept:
         said += judge.judge_rings(of, ring_of)
-    said += company(found_rings, said, everybody=_everybody(tables))
+    everybody = _everybody(tables)
+    told_together = list(same_method(found_rings, said, everybody=everybody)) if relations else []
+    said += [*company(found_rings, said, everybody=everybody), *told_together]
     speaks = SpeaksFor(about={one.subject for one in said})
     if any(isinstance(one, Suspicion) for one in said):
         spoken = counted(speaks, tables)

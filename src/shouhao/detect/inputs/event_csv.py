@@ -133,7 +133,7 @@ class _Walk:
                 cut = self._cut(at, line)
                 if cut is None:
                     break
-                waiting.append((cut, pool.submit(_parse, cut.whole, self._delimiter, found.headings, cut.one_line)))
+                waiting.append((cut, pool.submit(_parse, cut, self._delimiter, found.headings)))
                 at, line = cut.next_at, cut.next_line
             if not waiting:
                 return
@@ -277,10 +277,11 @@ def _record_ends(raw: bytes, delimiter: str) -> Int64s | None:
     return ends if starts_field.all() and ends_field.all() else None
 
 
-def _parse(raw: bytes, delimiter: str, headings: Sequence[str], one_line: bool) -> list[pa.Array] | None:  # noqa: FBT001 - for `submit`
+def _parse(cut: _Stretch, delimiter: str, headings: Sequence[str]) -> list[pa.Array] | None:
     """Columns of text; None if Arrow does not find the records alike, or the text is not clean UTF-8."""
     from pyarrow import csv as arrow_csv  # noqa: PLC0415 - wanted for such files alone
 
+    raw = cut.whole
     if b"\0" in raw or b'="' in raw or b"\n\n" in raw or b"\n\r\n" in raw:
         return None
     try:
@@ -290,7 +291,7 @@ def _parse(raw: bytes, delimiter: str, headings: Sequence[str], one_line: bool) 
             pa.BufferReader(raw),
             read_options=arrow_csv.ReadOptions(column_names=names, use_threads=False, block_size=4 * _STRETCH_BYTES),
             parse_options=arrow_csv.ParseOptions(
-                delimiter=delimiter, newlines_in_values=not one_line, ignore_empty_lines=False
+                delimiter=delimiter, newlines_in_values=not cut.one_line, ignore_empty_lines=False
             ),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()),

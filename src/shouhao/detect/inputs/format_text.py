@@ -107,11 +107,11 @@ class QuickText:
             if not before and k == 0 and after:  # nothing need be cut off first, and nothing behind it be looked at
                 return Found(f"left(line, strpos(line, {literal(separator)}) - 1)")
             if not any(_may_hold(part, separator) for part in before if isinstance(part, Variable)):
-                cell, place = self._cell(k, cut=cut), _count(before, separator) + 1
-                return Found(f"split_part({cell}, {literal(separator)}, {place})")
+                place = _count(before, separator) + 1
+                return Found(f"split_part({self._cell(k, cut=cut)}, {literal(separator)}, {place})")
             if not any(_may_hold(part, separator) for part in after if isinstance(part, Variable)):
-                cell, place = self._cell(k, cut=cut), -_count(after, separator) - 1
-                return Found(f"split_part({cell}, {literal(separator)}, {place})")
+                place = -_count(after, separator) - 1
+                return Found(f"split_part({self._cell(k, cut=cut)}, {literal(separator)}, {place})")
         return self._counted(k, n, cut=cut)
 
     def _time(self, whole: str, before: Sequence[Part], after: Sequence[Part]) -> Found | None:

@@ -6,17 +6,18 @@ evening or two. How often honest people come for somebody fresh is learnt from t
 seldom where slots are fought over; what speaks for one is heard (speaks_for.py). It is one cause, however often.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import log2
 from typing import Any, ClassVar
 
 import pyarrow as pa
 from ibis.expr.types import Table
 
 from shouhao.detect.discoveries import beyond_chance
-from shouhao.detect.fresh_patients import rushes
+from shouhao.detect.fresh_patients import let_go, rushes
 from shouhao.detect.model import Says, Speaks, Subject, Suspicion, Tables, Wanted
-from shouhao.detect.odds import Usual, weight_of
+from shouhao.detect.odds import Usual, rarity, weight_of
 
 _OWASP = "OAT-005 Scalping"
 
@@ -31,13 +32,18 @@ class Policy:
     honest: float = 0.15  #: of all who are named, at most this share is honest by chance: it is a lead, no more
     most: float = 6.0  #: 400 to 1
     least_weight: float = 2.0  #: seven to one; rings pool it
+    #: Of those who are named, at most `honest` are so by chance. That is more than one in fifty-five, and so a lead.
+    named: float = 3.0
+    let_go: int = 2  #: patients who were tried for and unbound afterwards; an uncle who asked once is one
+    let_go_per_doubling: float = 0.5
+    let_go_most: float = 4.0
 
 
 class Customers:
     """Somebody new for each release: see the file."""
 
     code: ClassVar[str] = "customers"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     needs: ClassVar[frozenset[str]] = frozenset(
         {"events.kind", "events.account_id", "events.patient_id", "events.released_at_us"}
     )
@@ -51,6 +57,7 @@ class Customers:
         return {
             "sizes": every.group_by("days", "fresh_days").agg(accounts=every.count()),
             "found": every.filter(every.fresh_days >= self.policy.fresh_days),
+            "let_go": let_go(tables.events),
         }
 
     def judge(self, counted: Mapping[str, pa.Table]) -> Iterable[Suspicion | Speaks]:
@@ -68,7 +75,49 @@ class Customers:
             p = tails[(_days(row), row["fresh_days"])]
             weight = weight_of(p, most=policy.most)
             if p <= limit and weight >= policy.least_weight:
-                yield _told(row, rate, weight, policy)
+                yield _told(row, rate, max(weight, policy.named), policy)
+        yield from _let_go(counted["let_go"], people=sum(row["accounts"] for row in sizes), policy=policy)
+
+
+def _let_go(table: pa.Table, *, people: int, policy: Policy) -> Iterator[Suspicion]:
+    """Who unbinds one after another those for whom it has just stood at a release: there is room for so many only.
+
+    It weighs no more than it is rare in these data.
+    """
+    rows = sorted(table.to_pylist(), key=lambda row: row["account_id"])
+    for row in rows:
+        n = row["patients"]
+        if n < policy.let_go:
+            continue
+        alike = sum(other["patients"] >= n for other in rows) - 1
+        grown = policy.named + policy.let_go_per_doubling * log2(n / policy.let_go)
+        weight = min(policy.let_go_most, grown, rarity(alike, people))
+        if weight < policy.least_weight:
+            continue
+        yield Suspicion(
+            subject=Subject(kind="account", id=row["account_id"]),
+            code="customers.let_go",
+            says=Says(
+                zh=f"先后为 {n} 名就诊人抢号，几天内又将其解绑；{people} 个抢过号的账号中另有 {alike} 个如此",
+                en=f"Stood at releases for {n} people and unbound them within days; of {people} accounts that were at "
+                f"releases, {alike} others did so",
+            ),
+            measured=float(n),
+            expected=sum(other["patients"] for other in rows) / max(1, people),
+            threshold=float(policy.let_go),
+            weight=weight,
+            first_at_us=row["first_at_us"],
+            last_at_us=row["last_at_us"],
+            wanted=(
+                Wanted(
+                    table="events",
+                    where={"account_id": row["account_id"], "kind": ("booked", "refused", "patient_unbound")},
+                    from_us=row["first_at_us"],
+                    until_us=row["last_at_us"],
+                ),
+            ),
+            owasp=_OWASP,
+        )
 
 
 def _usual(sizes: Iterable[Mapping[str, Any]], policy: Policy) -> Usual | None:

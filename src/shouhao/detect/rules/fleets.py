@@ -51,6 +51,7 @@ class Policy:
     series_waves: float = 5.0  #: newcomers come at so much more than the mean rate by day and after a notice
     series_first_weight: float = 3.0  #: one account more than any family: twenty to one
     series_per_doubling: float = 1.0
+    series_meet: float = 0.5  #: of the time may be somebody's series, in a wave; with more, two meet by chance
     most: float = 5.0
     least_weight: float = 3.0
 
@@ -59,7 +60,7 @@ class Fleets:
     """Phones of one purchase, accounts of one evening: see the file."""
 
     code: ClassVar[str] = "fleets"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     needs: ClassVar[frozenset[str]] = frozenset()  # either half speaks alone
 
     def __init__(self, policy: Policy | None = None) -> None:
@@ -148,7 +149,9 @@ def _fleets(counted: Mapping[str, pa.Table], policy: Policy) -> Iterator[Suspici
         seen = sorted(name for name, weight in signs.items() if weight >= policy.each_least)
         weight = min(policy.most, sum(signs[name] for name in seen))
         if len(seen) >= policy.signs and weight >= policy.least_weight:
-            yield from _fleet(row, members.get(group, []), seen, weight, count, policy)
+            longest = max(alike.get(group, ()), key=lambda a: (a["devices_alike"], a["series"]), default=None)
+            series = longest["series"] if longest is not None and "series" in seen else None
+            yield from _fleet(row, members.get(group, []), seen, weight, count, policy, series=series)
 
 
 def _group_of(row: Mapping[str, Any]) -> tuple[str, str]:
@@ -190,8 +193,12 @@ def _fleet(
     weight: float,
     everybody: int,
     policy: Policy,
+    *,
+    series: str | None,
 ) -> Iterator[Suspicion]:
     devices = tuple(Subject(kind="device", id=d) for d in sorted({m["device_id"] for m in members}))
+    # One model with ids of one series was bought at once, wherever it is plugged in.
+    bought = f"{row['user_agent']} {series}" if series is not None else row["prefix"]
     zh = "、".join(_SIGNS[name][0] for name in seen)
     en = ", ".join(_SIGNS[name][1] for name in seen)
     where = {"device_id": tuple(one.id for one in devices), "user_agent": row["user_agent"]}
@@ -227,7 +234,7 @@ def _fleet(
             last_at_us=max(r["last_at_us"] for r in rows),
             wanted=(Wanted(table="events", where={column: subject.id, "user_agent": row["user_agent"]}),),
             members=(of_prefix.subject,),
-            cohort=f"purchase {row['prefix']}" if subject.kind == "account" else None,
+            cohort=f"purchase {bought}" if subject.kind == "account" else None,
         )
 
 
@@ -240,6 +247,7 @@ def _series(counted: Mapping[str, pa.Table], policy: Policy) -> Iterator[Suspici
     for row in counted["series_accounts"].to_pylist():
         accounts.setdefault((row["place_kind"], row["place"], row["run"]), []).append(row["account_id"])
     best: dict[str, Suspicion] = {}
+    hand_of = _hands(rows, everybody, policy)
     for row in rows:
         expected = _expected_in_series(row, everybody, policy)
         weight = min(
@@ -259,11 +267,35 @@ def _series(counted: Mapping[str, pa.Table], policy: Policy) -> Iterator[Suspici
                 subject=Subject(kind="account", id=account),
                 wanted=(Wanted(table="events", where=where),),
                 members=(of_place.subject,),
-                cohort=f"series {row['place_kind']} {row['place']}",
+                cohort=f"series {hand_of[row['place_kind'], row['place'], row['run']]}",
             )
             if account not in best or one.weight > best[account].weight:
                 best[account] = one
     yield from (best[account] for account in sorted(best))
+
+
+def _hands(
+    rows: Sequence[Mapping[str, Any]], everybody: Mapping[str, Any], policy: Policy
+) -> dict[tuple[str, str, int], str]:
+    """Which series one hand has made: those of one place, and those that were made at one time.
+
+    A box of SIM cards goes out by several networks in turn. Where series are so many that two meet by chance, only the
+    place counts.
+    """
+    span_us = max(1, everybody["until_us"] - everybody["from_us"])
+    busy_us = sum(row["last_at_us"] - row["first_at_us"] + policy.series_gap_us for row in rows)
+    by_time = policy.series_waves * busy_us <= policy.series_meet * span_us
+    runs = sorted(rows, key=lambda r: (r["first_at_us"], r["place_kind"], r["place"]))
+    hand = list(range(len(runs)))
+    for n, one in enumerate(runs):
+        for k, before in enumerate(runs[:n]):
+            at_once = by_time and one["first_at_us"] <= before["last_at_us"]
+            if at_once or (one["place_kind"], one["place"]) == (before["place_kind"], before["place"]):
+                hand = [min(hand[k], hand[n]) if known in {hand[k], hand[n]} else known for known in hand]
+    return {
+        (row["place_kind"], row["place"], row["run"]): f"{runs[hand[n]]['place_kind']} {runs[hand[n]]['place']}"
+        for n, row in enumerate(runs)
+    }
 
 
 def _expected_in_series(row: Mapping[str, Any], everybody: Mapping[str, Any], policy: Policy) -> float:

@@ -9,6 +9,7 @@ for hand_over.py.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import log2
 from statistics import median
 from typing import Any, ClassVar
 
@@ -18,7 +19,7 @@ from ibis.expr.types import Table
 
 from shouhao.detect.identifiers import in_house
 from shouhao.detect.model import Says, Speaks, Subject, Suspicion, Tables, Wanted
-from shouhao.detect.odds import usual, weight_of
+from shouhao.detect.odds import rarity, usual, weight_of
 from shouhao.detect.retakes import Retake, retakes_of
 from shouhao.detect.returned_slots import RETURNS, returns, swaps
 from shouhao.detect.spans import span
@@ -26,6 +27,10 @@ from shouhao.kernel.clock import SECOND_US
 
 _OWASP = "OAT-021 Denial of Inventory"
 _IDENTITY_FIELDS = r'"field"\s*:\s*"(name|document|document_number|id_number|birth_day|sex)"'
+
+
+_FIELD = r'"field"\s*:\s*"([^"]+)"'
+_NUMBERS = ("document", "document_number", "id_number")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +44,16 @@ class Policy:
     fast_us: int = 3 * SECOND_US  #: no hand gives back, chooses another patient and books within that
     fast_weight: float = 1.5
     edited: int = 2  #: bookings whose patient was edited; one is a typing mistake
+    #: Name and number both: not one misspelt, but somebody else; a newborn gets both at once as well. 25 to 1.
+    another_person: float = 3.2
+    another_per_doubling: float = 1.0
 
 
 class SwappedPatients:
     """Slots that change their patient inside one account: see the file."""
 
     code: ClassVar[str] = "swapped_patients"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     needs: ClassVar[frozenset[str]] = frozenset(
         {"events.kind", "events.account_id", "events.patient_id", "events.slot_id"}
     )
@@ -66,6 +74,7 @@ class SwappedPatients:
         """Suspicions, by account."""
         yield from _swapped(counted, self.policy)
         yield from _edited(counted, self.policy)
+        yield from _another_person(counted, self.policy)
 
 
 def _swapped(counted: Mapping[str, pa.Table], policy: Policy) -> Iterator[Suspicion]:
@@ -142,6 +151,44 @@ def _edited(counted: Mapping[str, pa.Table], policy: Policy) -> Iterator[Suspici
         )
 
 
+def _another_person(counted: Mapping[str, pa.Table], policy: Policy) -> Iterator[Suspicion]:
+    """Live bookings whose patient got another name and another number; no more than that is rare in these data."""
+    fields: dict[tuple[str, str], set[str]] = defaultdict(set)
+    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in counted["edits"].to_pylist():
+        if row["field"] in {"name", *_NUMBERS}:
+            fields[(row["account_id"], row["booking_event"])].add("name" if row["field"] == "name" else "number")
+            rows[row["account_id"]].append(row)
+    both = {key for key, of in fields.items() if len(of) > 1}
+    bookings = {account: {event for one, event in both if one == account} for account in {one for one, _ in both}}
+    everybody = counted["booked"].num_rows
+    for account, events in sorted(bookings.items()):
+        alike = sum(len(other) >= len(events) for other in bookings.values()) - 1
+        grown = policy.another_person + policy.another_per_doubling * log2(len(events))
+        weight = min(policy.most, grown, rarity(alike, everybody))
+        if weight < policy.least_weight:
+            continue
+        of = [row for row in rows[account] if row["booking_event"] in events]
+        yield Suspicion(
+            subject=Subject(kind="account", id=account),
+            code="swapped_patients.another_person",
+            says=Says(
+                zh=f"{len(events)} 个预约在号源有效期间，就诊人的姓名和证件号都被改掉；"
+                f"{everybody} 个有预约的账号中另有 {alike} 个如此",
+                en=f"In {len(events)} live bookings both the name and the number of the patient were changed; of "
+                f"{everybody} accounts with bookings, {alike} others did so",
+            ),
+            measured=float(len(events)),
+            expected=len(both) / max(1, everybody),
+            threshold=1.0,
+            weight=weight,
+            first_at_us=min(row["booked_at_us"] for row in of),
+            last_at_us=max(row["edited_at_us"] for row in of),
+            wanted=(Wanted(table="events", event_ids=tuple(sorted({row[e] for row in of for e in _EVENTS}))),),
+            owasp=_OWASP,
+        )
+
+
 _EVENTS = ("booking_event", "edit_event")
 
 
@@ -152,7 +199,11 @@ def _edits(events: Table) -> Table:
         (events.kind == "patient_edited") & ~in_house(events) & events.patient_id.notnull() & identity
     )
     edits = edits.select(
-        "patient_id", edited_at_us=edits.at_us, edit_event=edits.event_id, edit_account=edits.account_id
+        "patient_id",
+        edited_at_us=edits.at_us,
+        edit_event=edits.event_id,
+        edit_account=edits.account_id,
+        field=edits.detail.re_extract(_FIELD, 1).fill_null(""),
     )
     bookings = events.filter((events.kind == "booked") & events.slot_id.notnull() & events.account_id.notnull())
     bookings = bookings.select(
@@ -173,7 +224,7 @@ def _edits(events: Table) -> Table:
     # One correction is one edit, however many bookings are live: it is held against the last of them.
     last = ibis.window(group_by=live.edit_event, order_by=[live.booked_at_us.desc(), live.booking_event])
     live = live.mutate(place=ibis.row_number().over(last))
-    return live.filter(live.place == 0).select("account_id", "booked_at_us", "edited_at_us", *_EVENTS)
+    return live.filter(live.place == 0).select("account_id", "booked_at_us", "edited_at_us", "field", *_EVENTS)
 
 
 def _booked(events: Table) -> Table:
