@@ -2,8 +2,8 @@
 
 An operation is a request that somebody meant: pictures, styles and scripts come along with a page and are left out.
 `per_minute` brings a table down to one row a visitor and minute. Many rules start from it, so a run does well to make
-tables of it once and to hand them on in `Tables.per_minute` and `Tables.events_per_minute`. Sums over whole minutes can only rule out what is
-too little; what is left is then counted to the microsecond.
+tables of it once and to hand them on in `Tables.per_minute` and `Tables.events_per_minute`. Sums over whole
+minutes can only rule out what is too little; what is left is then counted to the microsecond.
 """
 
 from collections.abc import Mapping

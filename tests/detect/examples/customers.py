@@ -1,4 +1,7 @@
-"""One who comes for somebody new at each release, a family that has just signed up, and an aunt who helped once."""
+"""One who comes for somebody new at each release, one who lets them go again, and those who do so for once.
+
+A family that has just signed up, an aunt who helped once, and an uncle who unbound the nephew whom he had helped.
+"""
 
 from detect.bookings import event, slot_of
 from detect.detector_checks import Example
@@ -40,10 +43,24 @@ def families() -> Rows:
     return rows
 
 
+def lets_go(account: str, days: tuple[int, ...], *, number: int) -> Rows:
+    """Has bound them long ago, tries for one after the other, and unbinds each on the next day but one."""
+    rows = Rows()
+    for day in days:
+        patient = f"{account}-{day}"
+        rows = rows.plus(bound(account, patient, release_us(0) - 80 * HOUR_US))
+        rows = rows.plus(tried(account, patient, day, number=number + day, won=False))
+        gone_us = release_us(day) + 40 * HOUR_US
+        rows = rows.plus(Rows(events=[event("patient_unbound", gone_us, {}, account, patient)]))
+    return rows
+
+
+UNCLE = lets_go("uncle", (1,), number=360)
+
 EXAMPLE = Example(
-    guilty=seller((0, 1, 2, 3, 4)).plus(families()),
-    too_little=seller((0,)).plus(families()),
-    finds=frozenset({Subject(kind="account", id="seller")}),
-    codes=frozenset({"customers.one_after_another"}),
-    spared=frozenset(Subject(kind="account", id=name) for name in ("family", "aunt", "mother")),
+    guilty=seller((0, 1, 2, 3, 4)).plus(lets_go("passer", (0, 1, 2), number=350)).plus(UNCLE).plus(families()),
+    too_little=seller((0,)).plus(UNCLE).plus(families()),
+    finds=frozenset({Subject(kind="account", id="seller"), Subject(kind="account", id="passer")}),
+    codes=frozenset({"customers.one_after_another", "customers.let_go"}),
+    spared=frozenset(Subject(kind="account", id=name) for name in ("family", "aunt", "mother", "uncle")),
 )

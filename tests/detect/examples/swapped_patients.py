@@ -1,4 +1,7 @@
-"""An account that sells its slots to the names it binds, and one that edits the name on a live booking."""
+"""An account that sells its slots to the names it binds, and two that edit the patient of a live booking.
+
+One edits several; the other one alone, but name and number both, as nobody does who has misspelt something.
+"""
 
 from detect.bookings import all_of, event, handed_over, slot_of
 from detect.detector_checks import Example
@@ -34,9 +37,22 @@ def edited(count: int, *, of: int, account: str = "renamer", field: str = "name"
     return rows
 
 
+def replaced(account: str, *fields: str) -> Rows:
+    """Books once, and edits these fields of the patient one after the other."""
+    slot = slot_of("dr22", 1, 40)
+    rows = Rows(events=[event("booked", SOLD_US, slot, account, f"{account}-p")])
+    for n, field in enumerate(fields):
+        edit = event("patient_edited", SOLD_US + HOUR_US + n * MINUTE_US, {}, account, f"{account}-p")
+        rows.events.append({**edit, "detail": f'{{"field":"{field}"}}'})
+    return rows
+
+
+TYPIST = replaced("typist", "name", "phone", "address")
+
 EXAMPLE = Example(
-    guilty=rebooked(5).plus(edited(4, of=5)),
-    too_little=rebooked(2).plus(edited(1, of=3)),
-    finds=frozenset({Subject(kind="account", id="reseller"), Subject(kind="account", id="renamer")}),
-    codes=frozenset({"swapped_patients.rebooked", "swapped_patients.edited"}),
+    guilty=rebooked(5).plus(edited(4, of=5)).plus(replaced("replacer", "name", "id_number")).plus(TYPIST),
+    too_little=rebooked(2).plus(edited(1, of=3)).plus(TYPIST),
+    finds=frozenset(Subject(kind="account", id=name) for name in ("reseller", "renamer", "replacer")),
+    codes=frozenset({"swapped_patients.rebooked", "swapped_patients.edited", "swapped_patients.another_person"}),
+    spared=frozenset({Subject(kind="account", id="typist")}),
 )
