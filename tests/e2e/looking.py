@@ -69,7 +69,8 @@ class Reader:
             file = Path(SHOTS) / f"{self.story}-{self.shots:02d}-{name}-{self.width}.png"
             self.page.screenshot(path=str(file), full_page=True)
         assert self.page.evaluate("document.documentElement.scrollWidth") <= self.width, f"{name} is too wide"
-        assert serious(self.page) == [], name
+        found = serious(self.page)
+        assert not found, (name, found)
         assert self.weight < LIGHT_BYTES, (name, self.weight)
         unexpected = [one for one in self.complaints if not one.startswith(self.expected or ("\0",))]
         assert unexpected == [], name

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from shouhao.protocols.reference_payment import ReferenceGateway
 from shouhao.web import health
-from shouhao.web.asgi import App, Edge, Receive, Scope, Send
+from shouhao.web.asgi import App, Edge, Receive, Scope, Send, either
 from shouhao.web.caller import Door
 from shouhao.web.description import Api
 from shouhao.web.looks import Looks
@@ -32,7 +32,6 @@ from shouhao.web.public import (
 from shouhao.web.public.hot import HotRoutes, described
 from shouhao.web.public.pages.app import pages_app
 from shouhao.web.public.pages.bridge import CHANNEL
-from shouhao.web.public.pages.site import only_api
 from shouhao.web.public.return_rates import ReturnRates
 from shouhao.web.public.sealed_lists import SealedLists
 from shouhao.web.shared_desk import SharedDesk
@@ -81,7 +80,7 @@ def public_app(system: System, *, desk: SharedDesk | None = None) -> App:
             route, which = found
             await route(scope, receive, send, which=which)
 
-    served = app if not settings.patient_pages else only_api(app, _pages(system, app), paths=_API_PATHS)
+    served = app if not settings.patient_pages else either(app, _pages(system, app), api_paths=_API_PATHS)
     return behind(served, Proxies(trusted=settings.trusted_proxies, header=settings.proxy_header))
 
 

@@ -13,7 +13,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from shouhao.web.asgi import App
 from shouhao.web.errors import BodyIncomplete, BodyTooLarge
 from shouhao.web.public.pages import words
 from shouhao.web.public.pages.bridge import Api, Said
@@ -222,16 +221,6 @@ SAFE_HEADERS = {
 def new_once() -> str:
     """A number for one form."""
     return f"pg_{secrets.token_urlsafe(16)}"
-
-
-def only_api(app: App, pages: App, *, paths: tuple[str, ...]) -> App:
-    """Serve these beginnings of paths by the API and everything else by pages."""
-
-    async def serve(scope: Any, receive: Any, send: Any) -> None:
-        to_api = scope["type"] != "http" or scope["path"].startswith(paths)
-        await (app if to_api else pages)(scope, receive, send)
-
-    return serve
 
 
 def _data(said: Said) -> Any:
