@@ -26,10 +26,12 @@ from shouhao.booking.desk import DeskSettings
 from shouhao.flows.work import WorkSettings
 from shouhao.gate.model import PhoneCodeSettings, SignInSettings
 from shouhao.kernel.errors import Refused
+from shouhao.staff.sessions import SessionSettings
 from shouhao.store.vault import CryptoProfile, read_master_key
 
 PREFIX = "SHOUHAO_"
 _MIB = 1024 * 1024
+_LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 _ADAPTER = r"[A-Za-z_][\w.]*:[A-Za-z_]\w*"
 
 
@@ -82,6 +84,13 @@ def _networks(value: object) -> object:
     return value
 
 
+def _texts(value: object) -> object:
+    """Texts as one text with commas, or as a list in a TOML file."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return tuple(value) if isinstance(value, list) else value
+
+
 class Settings(BaseSettings):
     """All settings. Values given in code win over the environment, that over the file, that over the defaults."""
 
@@ -118,6 +127,12 @@ class Settings(BaseSettings):
     public_port: int = setting(8080, "患者接口端口", "Port of patients' requests", ge=1, le=65535)
     console_host: str = setting("127.0.0.1", "工作人员控制台监听地址", "Address of the staff console")
     console_port: int = setting(8081, "工作人员控制台端口", "Port of the staff console", ge=1, le=65535)
+    internal_host: str = setting(
+        "127.0.0.1",
+        "摄像机等院内设备的监听地址；应只在设备网内可达",
+        "Address on which cameras are heard; to be reached from their network alone",
+    )
+    internal_port: int = setting(8082, "摄像机等院内设备的端口", "Port of cameras", ge=1, le=65535)
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)] = setting(
         (),
         "本院反向代理的网段，以逗号分隔；仅当请求来自其中时，才从请求头取得来访地址，否则以连接地址为准",
@@ -128,6 +143,29 @@ class Settings(BaseSettings):
         "x-forwarded-for",
         "代理写入来访地址的请求头；另一个请求头不读取",
         "The header in which these proxies write the caller's address; the other one is not read",
+    )
+    console_zones: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)] = setting(
+        (),
+        "工作人员控制台只应答的网段，以逗号分隔；试用时不填则仅限本机，正式运行必须填写",
+        "Networks that the staff console answers, with commas; in embedded mode, without it, this machine alone; "
+        "production needs it",
+    )
+    console_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_texts)] = setting(
+        (),
+        "控制台在浏览器中的地址（如 https://console.hospital.lan），以逗号分隔；不填则以请求的 Host 为准",
+        "Addresses of the console in browsers, such as https://console.hospital.lan, with commas; without it, the "
+        "request's own Host",
+    )
+    staff_idle_s: int = setting(
+        900,
+        "工作人员无操作多久后须重新登录",
+        "How long staff may be idle before they sign in again",
+        unit="s",
+        ge=60,
+        le=7200,
+    )
+    staff_session_s: int = setting(
+        28_800, "工作人员一次登录的最长时间", "How long one sign-in of staff lasts at most", unit="s", ge=300, le=43_200
     )
     max_body_bytes: int = setting(64 * 1024, "请求体上限", "Largest request body", unit="B", ge=1024)
     max_photo_bytes: int = setting(5 * _MIB, "人工审核照片上限", "Largest photo for review", unit="B", ge=1024)
@@ -234,7 +272,18 @@ class Settings(BaseSettings):
     )
     beacon_timeout_s: float = setting(3.0, "单次取数超时", "Longest wait for one value", unit="s", gt=0, le=30)
 
-    # Payment
+    # Pages and payment
+    patient_pages: bool = setting(
+        True,  # noqa: FBT003 - a default, as the others
+        "患者端口是否提供网页（作为 web 渠道）；只用医院自己的 App 时可关闭",
+        "Whether the patients' port serves pages, as the channel web; off where the hospital has only its own app",
+    )
+    payment_page_origin: str | None = setting(
+        None,
+        "支付页面的来源，如 https://pay.example.cn；网页只允许跳转到此处支付",
+        "Origin of the payment page, such as https://pay.example.cn; pages lead nowhere else to pay",
+        pattern="^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?$",
+    )
     payment_gateway: str = setting(
         "reference",
         "支付网关：reference 为演示实现，不能用于正式运行；或医院自己的实现，写作 包.模块：名称",
@@ -244,6 +293,31 @@ class Settings(BaseSettings):
     payment_key_file: Path | None = setting(
         None, "验证支付通知的密钥文件（权限 0600）", "File of the key that payment notices are checked with (mode 0600)"
     )
+
+    # Cameras
+    camera_platform_id: str = setting(
+        "31010600001180000001",
+        "本系统在 GA/T 1400 中的平台编号（20 位数字）",
+        "Id of this system as a GA/T 1400 platform (20 digits)",
+        pattern="^[0-9]{20}$",
+    )
+    camera_digest: Literal["MD5", "SHA-256"] = setting(
+        "MD5",
+        "设备注册的摘要算法；GA/T 1400 设备一般只支持 MD5",
+        "Digest that devices register with; GA/T 1400 devices as a rule know MD5 alone",
+    )
+    camera_body_bytes: int = setting(
+        48 * _MIB, "摄像机一次推送的上限", "Largest message of a camera", unit="B", ge=_MIB, le=60 * _MIB
+    )
+    camera_body_s: float = setting(60.0, "一次推送的最长时间", "Longest time for one message", unit="s", gt=0, le=600)
+    camera_in_flight_bytes: int = setting(
+        256 * _MIB,
+        "全部摄像机正在传输、尚未落盘的数据上限",
+        "What all cameras' messages hold in memory before they are on disk, at most",
+        unit="B",
+        ge=16 * _MIB,
+    )
+    camera_connections: int = setting(1024, "摄像机连接数上限", "Connections of cameras, at most", ge=8, le=60_000)
 
     # Faces
     models: Path | None = setting(
@@ -312,6 +386,11 @@ class Settings(BaseSettings):
         """Where the files of face models lie."""
         return self.models or self.data_dir / "models"
 
+    @property
+    def spool_dir(self) -> Path:
+        """Where arrivals wait, sealed, until they are worked off."""
+        return self.data_dir / "spool"
+
     def face_keys_path(self) -> Path:
         """Where the keys of enrolled people lie."""
         return self.face_keys_dir or self.data_dir / "face-keys"
@@ -328,6 +407,14 @@ class Settings(BaseSettings):
     def desk_is_apart(self) -> bool:
         """Whether the desk runs in a process of its own. On SQLite it shares this process's turn at the one writer."""
         return not _is_sqlite(self.open_url()) if self.desk_apart is None else self.desk_apart
+
+    def zones(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks that the console answers; without the setting this machine alone."""
+        return self.console_zones or _LOOPBACK
+
+    def staff_sessions(self) -> SessionSettings:
+        """How long staff stay signed in."""
+        return SessionSettings(idle_s=self.staff_idle_s, longest_s=self.staff_session_s)
 
     def holds(self) -> HoldTimes:
         """How long a slot waits for its payment."""
@@ -477,6 +564,12 @@ def _unfit_for_production(settings: Settings) -> list[Problem]:
         problems.append(_missing("master_key_file"))
     if settings.payment_key_file is None or not settings.payment_key_file.is_file():
         problems.append(_missing("payment_key_file"))
+    if not settings.console_zones:
+        zh, en = (
+            "没有设置：控制台只应答所列网段",
+            "is not set: the console answers the networks that it names, and no others",
+        )
+        problems.append(Problem(setting="console_zones", zh=zh, en=en))
     for name, trial in (
         ("identity_authority", "format_only"),
         ("phone_code_sender", "console"),

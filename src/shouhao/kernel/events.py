@@ -74,6 +74,34 @@ EventKind = Literal[
     "face_erased",
     "face_threshold_set",
     "face_pack_changed",
+    # Staff at work:
+    "staff_signed_in",
+    "staff_sign_in_refused",
+    "staff_signed_out",
+    "approval_changed",
+    "record_looked_at",
+    "looks_warned",
+    "canary_opened",
+    # The law as switches:
+    "switch_record_added",
+    "switch_changed",
+    # The watch:
+    "camera_changed",
+    "camera_health",
+    "capture_not_understood",
+    "still_frozen",
+    "watch_entry_changed",
+    "watch_list_changed",
+    "watch_bundle_changed",
+    "sighted",
+    "alarm_raised",
+    "alarm_step",
+    "alarm_escalated",
+    "dispatched",
+    "trail_opened",
+    "recording_searched",
+    "frequent_lead_changed",
+    "frequent_purged",
 ]
 EVENT_KINDS: tuple[str, ...] = get_args(EventKind)
 

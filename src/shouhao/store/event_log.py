@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Connection, Float, Table, Text, select
+from sqlalchemy import BigInteger, Column, Connection, Float, Table, Text, func, select
 
 from shouhao.kernel.clock import iso
 from shouhao.kernel.events import EXPORT_COLUMNS, Event
@@ -97,6 +97,25 @@ def read_raw(
     if until_seq is not None:
         query = query.where(events.c.seq <= until_seq)
     return connection.execute(query.order_by(events.c.seq).limit(most)).all()
+
+
+def seq_before(connection: Connection, at_us: int) -> int:
+    """The last number whose event, and nearly every one before it, happened before a moment; nought: there is none.
+
+    Found by halving, since numbers grow with time but for a few that overlapped; instants have no index of their own.
+    """
+    low = 0
+    high = connection.execute(select(func.max(events.c.seq))).scalar() or 0
+    while low < high:
+        middle = (low + high + 1) // 2
+        found = connection.execute(
+            select(events.c.seq, events.c.at_us).where(events.c.seq <= middle).order_by(events.c.seq.desc()).limit(1)
+        ).one_or_none()
+        if found is None or found.at_us < at_us:
+            low = middle
+        else:
+            high = found.seq - 1
+    return low
 
 
 def _exported(row: dict[str, Any]) -> dict[str, Any]:

@@ -144,6 +144,16 @@ class Edge:
         return next((limit for end, limit in self._limits.items() if path.endswith(end)), self._limit)
 
 
+def either(api: App, pages: App, *, api_paths: tuple[str, ...]) -> App:
+    """Serve paths that begin so by the API, and everything else by the pages that ask it."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        to_api = scope["type"] != "http" or scope["path"].startswith(api_paths)
+        await (api if to_api else pages)(scope, receive, send)
+
+    return serve
+
+
 def _once(body: bytes, receive: Receive) -> Receive:
     """The body that was read, then whatever the server says next."""
     given = False

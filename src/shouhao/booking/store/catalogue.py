@@ -12,9 +12,11 @@ from sqlalchemy import Connection, ScalarSelect, Select, Subquery, func, select,
 from shouhao.booking.draw_tables import draw_members, draw_targets, draws, waits
 from shouhao.booking.schedule import Department, Doctor, Kind
 from shouhao.booking.tables import departments, doctors, sessions, slots
+from shouhao.kernel.clock import DAY_US
 from shouhao.kernel.errors import InvalidInput, NotFound
 
 MAX_PAGE = 200
+_RELEASED_LATE_US = 7 * DAY_US  #: how long after its moment a release may come, where nobody worked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +138,17 @@ def find_sessions(
     more = len(found) > limit
     shown = tuple(found[:limit])
     return SessionPage(sessions=shown, after=(shown[-1].day, shown[-1].id) if more else None)
+
+
+def released_between(connection: Connection, *, from_us: int, to_us: int, limit: int) -> list[SessionListing]:
+    """Sessions whose slots were opened, or are to be, in a time; the earliest first."""
+    opened = func.coalesce(sessions.c.released_at_us, sessions.c.release_at_us)
+    page = select(sessions).where(
+        sessions.c.release_at_us >= from_us - _RELEASED_LATE_US, sessions.c.release_at_us < to_us, opened >= from_us
+    )
+    page = page.order_by(sessions.c.release_at_us, sessions.c.id).limit(limit)
+    found = [_listing(row) for row in connection.execute(_listed(page))]
+    return sorted(found, key=lambda one: (one.released_at_us or one.release_at_us, one.id))
 
 
 def get_session(connection: Connection, session_id: str) -> tuple[SessionListing, tuple[SlotListing, ...]]:

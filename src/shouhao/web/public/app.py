@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from shouhao.protocols.reference_payment import ReferenceGateway
 from shouhao.web import health
-from shouhao.web.asgi import App, Edge, Receive, Scope, Send
+from shouhao.web.asgi import App, Edge, Receive, Scope, Send, either
 from shouhao.web.caller import Door
 from shouhao.web.description import Api
 from shouhao.web.looks import Looks
@@ -30,6 +30,8 @@ from shouhao.web.public import (
     waits,
 )
 from shouhao.web.public.hot import HotRoutes, described
+from shouhao.web.public.pages.app import pages_app
+from shouhao.web.public.pages.bridge import CHANNEL
 from shouhao.web.public.return_rates import ReturnRates
 from shouhao.web.public.sealed_lists import SealedLists
 from shouhao.web.shared_desk import SharedDesk
@@ -37,6 +39,8 @@ from shouhao.wiring import System
 
 #: What this app serves; the reference gateway beside it only where it is the gateway.
 _PARTS = (sign_in, patients, catalogue, bookings, draws, entries, waits, notices, antenatal, payments)
+#: How the paths begin that are no pages.
+_API_PATHS = ("/api/", "/healthz", "/readyz", "/reference-gateway/")
 
 
 def public_app(system: System, *, desk: SharedDesk | None = None) -> App:
@@ -76,7 +80,21 @@ def public_app(system: System, *, desk: SharedDesk | None = None) -> App:
             route, which = found
             await route(scope, receive, send, which=which)
 
-    return behind(app, Proxies(trusted=settings.trusted_proxies, header=settings.proxy_header))
+    served = app if not settings.patient_pages else either(app, _pages(system, app), api_paths=_API_PATHS)
+    return behind(served, Proxies(trusted=settings.trusted_proxies, header=settings.proxy_header))
+
+
+def _pages(system: System, app: App) -> App:
+    """The pages for patients, which ask the API as the channel `web`."""
+    settings = system.settings
+    return pages_app(
+        app,
+        channel_key=system.channel_keys.make_own(CHANNEL, system.randomness),
+        form_key=system.vault.derive("page-forms", 32),
+        settings=settings,
+        clock=system.clock,
+        pay_origin=settings.payment_page_origin,
+    )
 
 
 def _title(system: System) -> str:

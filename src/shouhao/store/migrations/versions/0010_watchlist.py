@@ -1,0 +1,10 @@
+"""The watchlist: lists with their budgets, entries with ground, term and approvers, bundles."""
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass

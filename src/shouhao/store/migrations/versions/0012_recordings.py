@@ -1,0 +1,10 @@
+"""Streams that are pulled, and searches of recordings that were handed in."""
+
+revision = "0012"
+down_revision = "0011"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass

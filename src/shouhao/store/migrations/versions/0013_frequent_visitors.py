@@ -1,0 +1,10 @@
+"""Who comes too often: short-lived, salted templates without identity."""
+
+revision = "0013"
+down_revision = "0012"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass

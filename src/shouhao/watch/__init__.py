@@ -1,0 +1,1 @@
+"""The watch: cameras, captures, the watchlist, alarms, trails and dispatch."""

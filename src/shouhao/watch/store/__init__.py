@@ -1,0 +1,1 @@
+"""Store: the tables of the watch, read and written, one subject a file."""
