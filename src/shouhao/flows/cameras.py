@@ -21,6 +21,7 @@ from shouhao.watch.ways import Way
 _PLAN_LIMITS = PictureLimits(bytes_max=MOST_BYTES * 4, pixels_max=MOST_PICTURE_PIXELS, side_min_px=100)
 _SIGN_LIMITS = PictureLimits()
 _PASSWORD_LENGTH = (8, 64)
+_STREAMS = ("rtsp://", "rtsps://", "folder:", "file:")  #: what a pulling process opens
 _STREAM_MAX = 500
 
 
@@ -163,6 +164,10 @@ def _password(password: str) -> str:
 
 
 def _stream(stream: str) -> str:
-    if not stream.startswith(("rtsp://", "rtsps://")) or len(stream) > _STREAM_MAX or not stream.isprintable():
-        raise InvalidInput("stream", zh="须为 rtsp:// 或 rtsps:// 地址", en="an address as rtsp:// or rtsps://")
+    if not stream.startswith(_STREAMS) or len(stream) > _STREAM_MAX or not stream.isprintable():
+        raise InvalidInput(
+            "stream",
+            zh="须为 rtsp:// 或 rtsps:// 地址，或拉流目录下的 folder:名称、file:名称",
+            en="an address as rtsp:// or rtsps://, or folder:NAME or file:NAME below the folder of streams",
+        )
     return stream
