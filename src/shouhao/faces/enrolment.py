@@ -161,10 +161,12 @@ def enrol(
     now_us: int,
     accepted: frozenset[str] = frozenset(),
     staff_id: str | None = None,
+    photo_id: str | None = None,
 ) -> Enrolled:
     """Take in one photograph of one person, for every pack the gallery works with.
 
     Args:
+        photo_id: under which id, for who has named it already; a second time collides with the first.
         ground_id: the decision to list somebody, or the patient's consent.
         photo: the bytes as they came; they are kept sealed, so that another pack can look at them later.
         accepted: codes of quality problems that a person has looked at and lets pass.
@@ -184,7 +186,7 @@ def enrol(
         raise poor_face(problems)
     found = {pack: embedding_of(setup.engines[pack], picture) for pack in building}
     embeddings = {live: face.embedding} | {pack: one for pack, one in found.items() if one is not None}
-    purpose, photo_id = setup.keys.purpose, new_id("fp")
+    purpose, photo_id = setup.keys.purpose, photo_id or new_id("fp")
     with setup.db.write() as connection:
         if _at_work(connection, setup) != (live, building):
             raise Unavailable("the gallery is changing its pack")

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from shouhao.faces.model import Purpose
-from shouhao.faces.tables import TABLES
+from shouhao.faces.tables import TABLES, GalleryTables
 from shouhao.kernel.errors import Unavailable
 from shouhao.store.invariants import Invariant
 
@@ -45,6 +45,18 @@ class StoredPhoto:
     id: str
     subject_id: str
     sealed: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetThreshold:
+    """One version of a list's threshold."""
+
+    list_id: str
+    pack: str
+    version: int
+    similarity_cos: float
+    derived_from: Mapping[str, Any]
+    set_at_us: int
 
 
 def packs_in_use(connection: Connection, purpose: Purpose) -> dict[str, PackUse]:
@@ -115,13 +127,25 @@ def counts(connection: Connection, purpose: Purpose) -> tuple[int, int]:
     return people or 0, photographs or 0
 
 
+def find_photo(connection: Connection, purpose: Purpose, photo_id: str) -> StoredPhoto | None:
+    """A photograph of somebody who is not being erased."""
+    tables = TABLES[purpose]
+    query = (
+        select(tables.photos.c.id, tables.photos.c.subject_id, tables.photos.c.sealed)
+        .join(tables.subjects, tables.subjects.c.id == tables.photos.c.subject_id)
+        .where(tables.photos.c.id == photo_id, tables.subjects.c.erasing_at_us.is_(None))
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else StoredPhoto(id=row.id, subject_id=row.subject_id, sealed=row.sealed)
+
+
 def photo_stands(connection: Connection, purpose: Purpose, photo_id: str) -> bool:
-    """Whether a photograph is there and its person is not being erased."""
+    """Whether a photograph is there and its person is neither being erased nor restricted."""
     tables = TABLES[purpose]
     query = (
         select(tables.photos.c.id)
         .join(tables.subjects, tables.subjects.c.id == tables.photos.c.subject_id)
-        .where(tables.photos.c.id == photo_id, tables.subjects.c.erasing_at_us.is_(None))
+        .where(tables.photos.c.id == photo_id, *_compared(tables))
     )
     return connection.scalar(query) is not None
 
@@ -136,7 +160,7 @@ def has_template(connection: Connection, purpose: Purpose, *, pack: str, photo_i
 def templates_of(
     connection: Connection, purpose: Purpose, pack: str, *, subject_id: str | None = None
 ) -> Iterator[StoredTemplate]:
-    """Every template of a pack whose subject is not being erased, page by page in the order of photographs.
+    """Every template of a pack whose subject is neither being erased nor restricted, page by page by photograph.
 
     Args:
         subject_id: of this subject alone.
@@ -168,7 +192,7 @@ def _templates_query(purpose: Purpose, pack: str, subject_id: str | None, after:
             tables.templates.c.pack == pack,
             tables.templates.c.photo_id > after,
             tables.templates.c.sealed.is_not(None),
-            tables.subjects.c.erasing_at_us.is_(None),
+            *_compared(tables),
         )
         .order_by(tables.templates.c.photo_id)
         .limit(_PAGE)
@@ -177,7 +201,7 @@ def _templates_query(purpose: Purpose, pack: str, subject_id: str | None, after:
 
 
 def photo_ids_with(connection: Connection, purpose: Purpose, pack: str) -> set[str]:
-    """The photographs that have a template of this pack and whose subject is not being erased."""
+    """Photographs that have a template of this pack and whose subject is neither being erased nor restricted."""
     tables = TABLES[purpose]
     query = (
         select(tables.templates.c.photo_id)
@@ -186,7 +210,7 @@ def photo_ids_with(connection: Connection, purpose: Purpose, pack: str) -> set[s
         .where(
             tables.templates.c.pack == pack,
             tables.templates.c.sealed.is_not(None),
-            tables.subjects.c.erasing_at_us.is_(None),
+            *_compared(tables),
         )
     )
     return set(connection.scalars(query))
@@ -228,6 +252,33 @@ def thresholds_for(connection: Connection, purpose: Purpose, pack: str) -> dict[
     return {row.list_id: row.similarity_cos for row in rows.all()}
 
 
+def newest_threshold(connection: Connection, purpose: Purpose, *, list_id: str, pack: str) -> SetThreshold | None:
+    """A list's threshold for a pack with what it was derived from; None where there is none."""
+    table = TABLES[purpose].thresholds
+    query = select(table).where(table.c.list_id == list_id, table.c.pack == pack).order_by(table.c.version.desc())
+    row = connection.execute(query.limit(1)).one_or_none()
+    return None if row is None else _set_threshold(row)
+
+
+def threshold_versions(connection: Connection, purpose: Purpose, list_id: str) -> list[SetThreshold]:
+    """Every threshold that a list ever had, the newest first."""
+    table = TABLES[purpose].thresholds
+    query = select(table).where(table.c.list_id == list_id)
+    query = query.order_by(table.c.set_at_us.desc(), table.c.version.desc(), table.c.pack)
+    return [_set_threshold(row) for row in connection.execute(query)]
+
+
+def _set_threshold(row: Any) -> SetThreshold:
+    return SetThreshold(
+        list_id=row.list_id,
+        pack=row.pack,
+        version=row.version,
+        similarity_cos=row.similarity_cos,
+        derived_from=msgspec.json.decode(row.derived_from),
+        set_at_us=row.set_at_us,
+    )
+
+
 def add_threshold(
     connection: Connection,
     purpose: Purpose,
@@ -266,6 +317,17 @@ def begin_erasing(connection: Connection, purpose: Purpose, subject_id: str, *, 
     return bool(marked.rowcount)
 
 
+def restrict(connection: Connection, purpose: Purpose, subject_id: str, *, now_us: int, restricted: bool) -> bool:
+    """Keep a subject without comparing it with anybody, or compare it again; whether there was one.
+
+    Galleries in memory follow at their next refresh; whoever acts on a hit asks its room whether it still stands.
+    """
+    subjects = TABLES[purpose].subjects
+    at_us = func.coalesce(subjects.c.restricted_at_us, now_us) if restricted else None
+    changed = update(subjects).where(subjects.c.id == subject_id).values(restricted_at_us=at_us)
+    return bool(connection.execute(changed).rowcount)
+
+
 def erasing(connection: Connection, purpose: Purpose) -> Sequence[str]:
     """Subjects whose erasure has begun and not ended."""
     subjects = TABLES[purpose].subjects
@@ -285,6 +347,11 @@ def delete_templates(connection: Connection, purpose: Purpose, pack: str) -> int
     """Delete every template of a pack that was left behind; how many."""
     templates = TABLES[purpose].templates
     return connection.execute(delete(templates).where(templates.c.pack == pack)).rowcount
+
+
+def _compared(tables: GalleryTables) -> tuple[ColumnElement[bool], ...]:
+    """Which subjects may be compared with anybody."""
+    return tables.subjects.c.erasing_at_us.is_(None), tables.subjects.c.restricted_at_us.is_(None)
 
 
 def _invariants(purpose: Purpose, *, zh: str, en: str) -> tuple[Invariant, ...]:

@@ -31,6 +31,7 @@ def _gallery(prefix: str) -> GalleryTables:
         identifier("ground_id"),  # by what right: the decision to list somebody, or a patient's consent
         instant("created_at_us"),
         instant("erasing_at_us", nullable=True),  # erasure has begun; nothing of it is read any more
+        instant("restricted_at_us", nullable=True),  # kept and compared with nobody, such as during an appeal (PIPL 47)
     )
     photos = Table(
         f"{prefix}_photos",

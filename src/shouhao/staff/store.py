@@ -1,4 +1,7 @@
-"""Staff store: operators and their keys. A key is random, shown once, and stored as a hash."""
+"""Staff store: operators, their roles and their keys. A key is random, shown once, and stored as a hash.
+
+A key is for machines and scripts; people sign in (sign_in.py). Somebody keeps the administrator's role, always.
+"""
 
 import base64
 from typing import Any
@@ -9,12 +12,13 @@ from shouhao.kernel.errors import NotFound
 from shouhao.kernel.events import Event
 from shouhao.kernel.ids import new_id
 from shouhao.kernel.randomness import Randomness
-from shouhao.staff.model import Operator, StaffRefused, check_name, check_roles, key_hash
+from shouhao.staff import sessions
+from shouhao.staff.model import LastAdministrator, Operator, StaffRefused, check_name, check_roles, check_unit, key_hash
 from shouhao.staff.tables import operators
 from shouhao.store import event_log
 
 _KEY_BYTES = 32
-_SHOWN = (operators.c.id, operators.c.name, operators.c.roles, operators.c.doctor_id)
+_SHOWN = (operators.c.id, operators.c.name, operators.c.roles, operators.c.doctor_id, operators.c.unit)
 
 
 def create_operator(
@@ -25,6 +29,7 @@ def create_operator(
     now_us: int,
     randomness: Randomness,
     doctor_id: str | None = None,
+    unit: str | None = None,
     staff_id: str | None = None,
 ) -> tuple[Operator, str]:
     """Add an operator; returns it with its key, which is not stored and cannot be shown again.
@@ -36,7 +41,7 @@ def create_operator(
         InvalidInput: a name or a role that cannot be.
     """
     given = check_roles(roles, doctor=doctor_id is not None)
-    operator = Operator(id=new_id("op"), name=check_name(name), roles=given, doctor_id=doctor_id)
+    operator = Operator(id=new_id("op"), name=check_name(name), roles=given, doctor_id=doctor_id, unit=check_unit(unit))
     key = _new_key(randomness)
     connection.execute(
         insert(operators).values(
@@ -47,6 +52,7 @@ def create_operator(
             key_hash=key_hash(key),
             active=True,
             created_at_us=now_us,
+            unit=operator.unit,
         )
     )
     detail = {"roles": sorted(operator.roles)}
@@ -89,15 +95,75 @@ def deactivate_operator(connection: Connection, operator_id: str, *, now_us: int
 
     Raises:
         NotFound: there is no active operator of this id.
+        LastAdministrator: nobody else would be administrator.
     """
+    if _administrators(connection, lock=True) == [operator_id]:
+        raise LastAdministrator
     _change(connection, operator_id, {"active": False})
+    sessions.end_all(connection, operator_id, why="deactivated", now_us=now_us)
     _append(connection, operator_id, "deactivated", now_us=now_us, staff_id=staff_id)
+
+
+def change_roles(
+    connection: Connection,
+    operator_id: str,
+    *,
+    roles: frozenset[str],
+    unit: str | None,
+    now_us: int,
+    staff_id: str | None = None,
+) -> Operator:
+    """Give an operator other roles, and say which unit they belong to now; they sign in anew.
+
+    Raises:
+        NotFound: there is no active operator of this id.
+        InvalidInput: a role that does not exist, or two that one person may not have.
+        LastAdministrator: nobody else would be administrator.
+    """
+    administrators = _administrators(connection, lock=True)
+    row = connection.execute(select(*_SHOWN).where(operators.c.id == operator_id, operators.c.active)).one_or_none()
+    if row is None:
+        raise NotFound("operator")
+    given = check_roles(roles, doctor=row.doctor_id is not None)
+    if "administrator" not in given and administrators == [operator_id]:
+        raise LastAdministrator
+    told = {"roles": sorted(given), "before": sorted(row.roles.split(","))}
+    values = {"roles": ",".join(sorted(given)), "unit": check_unit(unit)}
+    _change(connection, operator_id, values)
+    sessions.end_all(connection, operator_id, why="roles_changed", now_us=now_us)
+    _append(connection, operator_id, "roles_changed", now_us=now_us, staff_id=staff_id, detail=told)
+    return Operator(id=row.id, name=row.name, roles=given, doctor_id=row.doctor_id, unit=values["unit"])
 
 
 def list_operators(connection: Connection) -> list[Operator]:
     """Active operators, in the order in which they were added."""
     rows = connection.execute(select(*_SHOWN).where(operators.c.active).order_by(operators.c.id))
     return [_operator(row) for row in rows]
+
+
+def find_operator(connection: Connection, operator_id: str) -> Operator | None:
+    """An active operator, or None."""
+    query = select(*_SHOWN).where(operators.c.id == operator_id, operators.c.active)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _operator(row)
+
+
+def has_administrator(connection: Connection) -> bool:
+    """Whether anybody active is administrator."""
+    return bool(_administrators(connection))
+
+
+def names_of(connection: Connection) -> dict[str, str]:
+    """The name of every operator there is or was, for those who may see them."""
+    rows = connection.execute(select(operators.c.id, operators.c.name))
+    return {row.id: row.name for row in rows}
+
+
+def _administrators(connection: Connection, *, lock: bool = False) -> list[str]:
+    """Who they are; locked together, so that of two who close each other's access at once the second hears no."""
+    query = select(operators.c.id, operators.c.roles).where(operators.c.active).order_by(operators.c.id)
+    rows = connection.execute(query.with_for_update() if lock else query)
+    return [row.id for row in rows if "administrator" in row.roles.split(",")]
 
 
 def _change(connection: Connection, operator_id: str, values: dict[str, Any]) -> None:
@@ -107,7 +173,9 @@ def _change(connection: Connection, operator_id: str, values: dict[str, Any]) ->
 
 
 def _operator(row: Any) -> Operator:
-    return Operator(id=row.id, name=row.name, roles=check_roles(row.roles.split(",")), doctor_id=row.doctor_id)
+    return Operator(
+        id=row.id, name=row.name, roles=check_roles(row.roles.split(",")), doctor_id=row.doctor_id, unit=row.unit
+    )
 
 
 def _new_key(randomness: Randomness) -> str:

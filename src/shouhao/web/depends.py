@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request, Security
-from fastapi.security import APIKeyHeader, HTTPBearer
+from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPBearer
 
 from shouhao.flows.applicants import SignedOut
 from shouhao.flows.give_back import Caller
@@ -17,10 +17,12 @@ from shouhao.kernel.events import Event, EventKind
 from shouhao.patients.standing import AccountClosed
 from shouhao.patients.store import find_account
 from shouhao.staff.model import Operator, StaffRefused
+from shouhao.staff.sessions import Session, SetupNeeded
 from shouhao.staff.store import authenticate
 from shouhao.web.caller import Door, Heard, caller_of, once_of
 from shouhao.web.handlers import heard_of
 from shouhao.web.idempotent import Write
+from shouhao.web.staff_cookie import PLAIN_NAME, SECURE_NAME, check_write, cookie_of
 from shouhao.wiring import System
 
 CHANNEL_KEY = APIKeyHeader(
@@ -33,7 +35,17 @@ SIGN_IN = HTTPBearer(
     scheme_name="sign_in", description="患者登录后得到的令牌\n\nToken of the patient's sign-in", auto_error=False
 )
 OPERATOR_KEY = HTTPBearer(
-    scheme_name="operator_key", description="工作人员密钥\n\nKey of the operator", auto_error=False
+    scheme_name="operator_key",
+    description="工作人员密钥；浏览器以登录后的 Cookie 代替，写操作另带 X-CSRF-Token\n\n"
+    "Key of the operator; a browser shows the cookie of its session instead, and X-CSRF-Token with each write",
+    auto_error=False,
+)
+STAFF_SESSION = APIKeyCookie(
+    name=PLAIN_NAME,
+    scheme_name="staff_session",
+    description=f"工作人员登录后的 Cookie，经 TLS 时名为 {SECURE_NAME}；写操作另带 X-CSRF-Token\n\n"
+    f"Cookie of a session of staff, named {SECURE_NAME} over TLS; X-CSRF-Token with each write",
+    auto_error=False,
 )
 
 
@@ -89,6 +101,15 @@ class Member:
         return caller_of(self.sign_in, self.heard, self.ip)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtDesk:
+    """A session as its own routes know it, in whatever stage."""
+
+    session: Session
+    cookie: str
+    address: str
+
+
 async def _system(request: Request) -> System:
     system: System = request.app.state.system
     return system
@@ -126,17 +147,43 @@ def _member(
 
 
 def _operator(request: Request, system: Here, _key: Annotated[object, Security(OPERATOR_KEY)]) -> Operator:
+    """Who stands behind this request: by a key in `Authorization`, which wins, or by a session's cookie."""
     key = heard_of(request).token
     if not key:
-        raise StaffRefused
+        session = _session_of(request, system)
+        if session.stage != "full":
+            raise SetupNeeded
+        return session.operator
     with system.db.read() as connection:
         return authenticate(connection, key)
+
+
+def _session(request: Request, system: Here, _cookie: Annotated[object, Security(STAFF_SESSION)]) -> AtDesk:
+    session = _session_of(request, system)
+    return AtDesk(session=session, cookie=cookie_of(request) or "", address=_ip(request) or "")
+
+
+def _session_of(request: Request, system: System) -> Session:
+    """The session behind the cookie, of a request that our own page made.
+
+    Raises:
+        StaffRefused: there is no cookie.
+        SessionEnded: its session is over, or began in another zone.
+        CrossSite, CSRFRefused: another site may have made the request.
+    """
+    cookie = cookie_of(request)
+    if cookie is None:
+        raise StaffRefused
+    check_write(request, cookie, origins=system.settings.console_origins)
+    zone: str | None = getattr(request.state, "zone", None)
+    return system.staff.resume(cookie, zone=zone, now_us=system.clock.now_us())
 
 
 Visiting = Annotated[Visit, Depends(_visit)]
 MaybeSignedIn = Annotated[Visit, Depends(_maybe_signed_in)]
 SignedIn = Annotated[Member, Depends(_member)]
 OnDuty = Annotated[Operator, Depends(_operator)]
+Signed = Annotated[AtDesk, Depends(_session)]
 
 _KEY_HEADER = Header(
     alias="Idempotency-Key",

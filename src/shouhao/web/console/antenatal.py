@@ -21,6 +21,7 @@ from shouhao.patients.model import WINDOW
 from shouhao.patients.store import find_patient
 from shouhao.staff.model import Operator, require
 from shouhao.store import event_log, policies
+from shouhao.web.console.duty_look import look_on_duty
 from shouhao.web.depends import Here, OnDuty, StaffWrite
 from shouhao.web.description import failures
 from shouhao.web.fields import Body, Id, Instant, LongText, Moment, ShortText, Shown
@@ -221,6 +222,9 @@ def list_applications(
         look = Event(at_us=system.clock.now_us(), kind="viewed", channel=WINDOW, staff_id=operator.id, detail=detail)
         event_log.append(connection, [look])
         found = store.applications_in(connection, month, state=state, limit=_MOST)
+    what = f"antenatal_applications {month}"
+    look_on_duty(system, operator, "antenatal", data_class="health", what=what, records=len(found))
+    with system.db.read() as connection:
         return MaskedApplications(applications=[_masked(connection, one) for one in found])
 
 

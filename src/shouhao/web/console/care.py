@@ -21,6 +21,7 @@ from shouhao.patients.documents import mask_number
 from shouhao.patients.store import find_patient
 from shouhao.staff.model import require
 from shouhao.store import event_log
+from shouhao.web.console.duty_look import look_on_duty
 from shouhao.web.depends import Here, OnDuty, StaffWrite
 from shouhao.web.description import failures
 from shouhao.web.fields import Body, Day, Id, Instant, LongText, ShortText, Shown
@@ -130,6 +131,7 @@ def list_proofs(patient_id: Id, operator: OnDuty, system: Here) -> ProofList:
             raise NotFound("patient", "patient_id")
         event_log.append(connection, [look])
         found = proofs_of(connection, patient_id)
+    look_on_duty(system, operator, "care", data_class="health", what=f"care_proofs of patient {patient_id}")
     return ProofList(proofs=[_shown(system, proof) for proof in found])
 
 

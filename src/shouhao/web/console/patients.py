@@ -1,7 +1,7 @@
 """Patients at the window: found by their document, corrected and confirmed with the paper in hand.
 
-Each look leaves a `viewed` event with the operator's id, in the transaction that reads. The document travels in the
-body: addresses end in logs.
+Each look leaves a row in the access register, and a `viewed` event with the operator's id in the transaction that
+reads. The document travels in the body: addresses end in logs.
 """
 
 from datetime import date
@@ -24,6 +24,7 @@ from shouhao.patients.documents import DOCUMENT_KINDS, SEXES, number_alone
 from shouhao.patients.model import Patient
 from shouhao.staff.model import require
 from shouhao.store import event_log
+from shouhao.web.console.duty_look import look_on_duty
 from shouhao.web.depends import Here, OnDuty, StaffWrite
 from shouhao.web.description import failures
 from shouhao.web.fields import Body, Day, Id, LongText, ShortText, Shown
@@ -95,6 +96,7 @@ def look_up(body: LookUpBody, operator: OnDuty, system: Here) -> PatientAtWindow
         if patient is None:
             raise NotFound("patient", "document_number")
         _record_look(connection, patient.id, staff_id=operator.id, what="patient", now_us=now_us)
+    look_on_duty(system, operator, "window", data_class="identity", what=f"patient {patient.id}")
     return _shown(system, patient)
 
 
@@ -145,6 +147,7 @@ def list_bookings(patient_id: Id, operator: OnDuty, system: Here) -> Response:
             raise NotFound("patient", "patient_id")
         _record_look(connection, patient_id, staff_id=operator.id, what="bookings", now_us=system.clock.now_us())
         found = lifecycle.bookings_of(connection, [patient_id], account_id=None, limit=_MOST)
+    look_on_duty(system, operator, "window", data_class="health", what=f"bookings of patient {patient_id}")
     return bookings_answer(found)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from shouhao.flows.review import decide_review, open_review
 from shouhao.patients.records import waiting_reviews
 from shouhao.staff.model import require
+from shouhao.web.console.duty_look import look_on_duty
 from shouhao.web.depends import Here, OnDuty, StaffWrite
 from shouhao.web.description import failures
 from shouhao.web.fields import Body, Id, Instant, LongText, Shown
@@ -72,6 +73,7 @@ def queue(operator: OnDuty, system: Here, limit: Annotated[int, Field(ge=1, le=2
 def open_one(review_id: Id, operator: OnDuty, system: Here) -> OpenedShown:
     """每次查看都会留痕。 Each look is recorded before the photo is shown."""
     require(operator, "reviewer")
+    look_on_duty(system, operator, "photo_review", data_class="identity", what=f"photo_review {review_id}")
     with system.db.write() as connection:
         opened = open_review(
             connection,

@@ -1,0 +1,1 @@
+"""What the hospital's machines speak to: cameras now."""
