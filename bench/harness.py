@@ -16,12 +16,15 @@ from pathlib import Path
 from shouhao.log import configure_log
 
 BENCHES = {
+    "alarms": "bench.alarms",
     "booking": "bench.booking",
     "detect": "bench.detect",
     "draw": "bench.draw",
     "faces": "bench.faces",
     "faces_accuracy": "bench.faces_accuracy",
+    "streams": "bench.streams",
     "waitlist": "bench.waitlist",
+    "watch": "bench.watch",
 }  # name on the command line, module here
 SIZED = frozenset({"detect"})  #: benches that have a full size as well
 

@@ -39,6 +39,7 @@ def fit(tmp_path: Path) -> dict[str, object]:
         "phone_code_sender": "hospital.sms:Sender",
         "payment_gateway": "hospital.pay:gateway",
         "payment_key_file": private(tmp_path / "pay"),
+        "console_zones": "10.20.0.0/16, fd00:20::/32",
     }
 
 
@@ -81,6 +82,7 @@ def test_production_names_every_problem_at_once():
         "phone_code_sender",
         "payment_gateway",
         "payment_key_file",
+        "console_zones",
     }
 
 
@@ -99,6 +101,8 @@ def test_production_names_every_problem_at_once():
         ("database_url", "mysql://db/x"),
         ("database_url", "not a url"),
         ("hold_cap_s", 899),
+        ("console_zones", ""),
+        ("console_zones", "10.20.0.0/16, 0.0.0.0/0"),
     ],
 )
 def test_one_unsafe_setting_keeps_production_from_starting(fit, name, value):

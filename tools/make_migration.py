@@ -9,13 +9,21 @@ from alembic import command
 import shouhao.booking.antenatal_tables
 import shouhao.booking.draw_tables
 import shouhao.booking.tables
+import shouhao.compliance.tables
 import shouhao.faces.tables
 import shouhao.gate.tables
 import shouhao.patients.tables
 import shouhao.staff.tables
 import shouhao.store.answers
 import shouhao.store.event_log
-import shouhao.store.policies  # noqa: F401 - imported so that they hang their tables on the metadata
+import shouhao.store.policies
+import shouhao.watch.store.alarm_tables
+import shouhao.watch.store.camera_tables
+import shouhao.watch.store.capture_tables
+import shouhao.watch.store.frequent_tables
+import shouhao.watch.store.recordings_tables
+import shouhao.watch.store.subscription_tables
+import shouhao.watch.store.watchlist_tables  # noqa: F401 - imported so that they hang their tables on the metadata
 from shouhao.store.engine import open_database
 from shouhao.store.migrate import _config, upgrade
 from shouhao.store.schema import metadata

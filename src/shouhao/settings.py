@@ -23,6 +23,7 @@ from sqlalchemy.exc import ArgumentError
 
 from shouhao.booking.decide import HoldTimes
 from shouhao.booking.desk import DeskSettings
+from shouhao.flows.watch_desk import WatchSettings
 from shouhao.flows.work import WorkSettings
 from shouhao.gate.model import PhoneCodeSettings, SignInSettings
 from shouhao.kernel.errors import Refused
@@ -319,6 +320,110 @@ class Settings(BaseSettings):
     )
     camera_connections: int = setting(1024, "摄像机连接数上限", "Connections of cameras, at most", ge=8, le=60_000)
 
+    # Streams
+    pull_frames_a_s: float = setting(
+        5.0,
+        "每路视频每秒分析的画面数",
+        "Pictures of each stream that are looked at a second",
+        unit="1/s",
+        ge=0.2,
+        le=25,
+    )
+    pull_detect_px: int = setting(
+        960,
+        "找人脸时画面长边缩到的像素数（32 的倍数）；越大越能找到远处的小脸，也越慢",
+        "What the longer side of a picture is brought to for finding faces, a multiple of 32; larger finds faces that "
+        "are farther away, and takes longer",
+        unit="px",
+        ge=320,
+        le=1920,
+        multiple_of=32,
+    )
+    pull_silent_s: float = setting(
+        10.0, "多久没有数据则重连视频流", "Nothing for so long, and a stream is opened anew", unit="s", ge=2, le=120
+    )
+    pull_stall_s: float = setting(
+        20.0,
+        "拉流进程多久没有反应则强制结束并重启",
+        "A pulling process that does nothing for so long is killed and started again",
+        unit="s",
+        ge=4,
+        le=300,
+    )
+    pull_memory_mib: int = setting(
+        320,
+        "拉流进程的内存上限：1 GiB 之外，每路视频再加多少；0 为不限",
+        "Memory of a pulling process, at most: so much for each stream, beside 1 GiB; 0: no limit",
+        unit="MiB",
+        ge=0,
+    )
+    pull_dir: Path | None = setting(
+        None,
+        "代替摄像机的图片目录与视频文件所在目录；不填则为数据目录中的 pull",
+        "Folder of the folders and files that stand in for cameras; without it, pull in the data folder",
+    )
+    search_frames_a_s: float = setting(
+        4.0, "检索录像时每秒分析的画面数", "Pictures of a recording looked at a second", unit="1/s", ge=0.2, le=25
+    )
+    recordings_dir: Path | None = setting(
+        None,
+        "提交检索的录像所在目录；不填则为数据目录中的 recordings",
+        "Folder into which recordings to be searched are put; without it, recordings in the data folder",
+    )
+
+    # The watch
+    spool_bytes: int = setting(
+        4096 * _MIB,
+        "每个写入方待处理抓拍的上限，超过则请摄像机稍后重发",
+        "What may wait in one writer's spool; beyond it cameras are asked to send again later",
+        unit="B",
+        ge=16 * _MIB,
+    )
+    spool_free_bytes: int = setting(
+        256 * _MIB, "为数据库保留的磁盘空间", "Room on the disk that is left to the database", unit="B", ge=0
+    )
+    capture_late_s: float = setting(
+        60.0,
+        "抓拍晚到多久后，报警只作记录、无须出警",
+        "How late a capture may arrive and still send somebody",
+        unit="s",
+        gt=0,
+    )
+    passage_gap_s: float = setting(
+        10.0,
+        "同一人经过同一摄像机，两次抓拍间隔多久以上算作另一次经过",
+        "How far apart two captures of one person before one camera are two passages",
+        unit="s",
+        gt=0,
+        le=60,
+    )
+
+    # The watchlist
+    watch_term_days: int = setting(
+        180,
+        "布控条目的默认期限，到期自动终止并清除",
+        "How long an entry of the watchlist stands unless two people approve it anew",
+        unit="d",
+        ge=1,
+        le=366,
+    )
+    watch_review_days: int = setting(
+        90, "布控条目多久须复核一次", "How often somebody looks at an entry again", unit="d", ge=1, le=366
+    )
+    watch_passages_a_day: int = setting(
+        20_000,
+        "抓拍人次尚未统计时假定的每日通行人次",
+        "Passages a day that thresholds are derived from until cameras were counted for some days",
+        ge=1,
+    )
+    watch_drift_share: float = setting(
+        0.2,
+        "名单规模或人次变化超过此比例时重新推导阈值",
+        "By what share list or traffic must change before a threshold is derived anew",
+        ge=0.01,
+        le=1,
+    )
+
     # Faces
     models: Path | None = setting(
         None,
@@ -348,6 +453,27 @@ class Settings(BaseSettings):
         "每位人员的底库密钥所在目录，不得与数据库备份放在一起；不填则为数据目录中的 face-keys",
         "Folder of each enrolled person's key, never kept beside backups of the database; without it, face-keys in the "
         "data folder",
+    )
+    frequent_same_cos: float = setting(
+        0.5,
+        "高频来访计数：两次到访视为相似的最低相似度；偏低会把不同的人并在一起",
+        "Counting frequent visitors: likeness from which two visits are alike; too low, and people become one",
+        gt=0,
+        lt=1,
+    )
+    frequent_days: int = setting(
+        4,
+        "高频来访计数：统计期内到访超过多少天成为线索",
+        "Counting frequent visitors: on more days of the window than these, a visitor becomes a lead",
+        unit="d",
+        ge=1,
+        le=6,
+    )
+    frequent_exclude_patients: bool = setting(
+        True,  # noqa: FBT003 - a default, as the others
+        "高频来访计数：线索给人看之前，先与当日有预约且同意留存人脸的患者逐一比对并排除；同意书须写明这一用途",
+        "Counting frequent visitors: before people see a lead it is held against consenting patients with an "
+        "appointment that day; their consent has to name this use",
     )
     face_memory_lock: Literal["required", "best_effort"] = setting(
         "best_effort",
@@ -385,6 +511,16 @@ class Settings(BaseSettings):
     def models_dir(self) -> Path:
         """Where the files of face models lie."""
         return self.models or self.data_dir / "models"
+
+    @property
+    def pull_folder(self) -> Path:
+        """Where files and folders lie that stand in for cameras."""
+        return self.pull_dir or self.data_dir / "pull"
+
+    @property
+    def recordings_folder(self) -> Path:
+        """Where recordings lie that may be searched."""
+        return self.recordings_dir or self.data_dir / "recordings"
 
     @property
     def spool_dir(self) -> Path:
@@ -439,6 +575,16 @@ class Settings(BaseSettings):
         if missing:
             raise SettingsRefused(missing)
         return IdentityLine(**parts)
+
+    def watch(self) -> WatchSettings:
+        """What a hospital chooses about its watchlist."""
+        return WatchSettings(
+            term_days=self.watch_term_days,
+            review_days=self.watch_review_days,
+            drift_share=self.watch_drift_share,
+            passages_a_day=self.watch_passages_a_day,
+            lock_required=self.face_memory_lock == "required",
+        )
 
     def sign_in(self) -> SignInSettings:
         """What sign-ins are issued with."""
@@ -569,6 +715,9 @@ def _unfit_for_production(settings: Settings) -> list[Problem]:
             "没有设置：控制台只应答所列网段",
             "is not set: the console answers the networks that it names, and no others",
         )
+        problems.append(Problem(setting="console_zones", zh=zh, en=en))
+    elif any(zone.prefixlen == 0 for zone in settings.console_zones):
+        zh, en = "不能是所有网络", "must not be every network there is"
         problems.append(Problem(setting="console_zones", zh=zh, en=en))
     for name, trial in (
         ("identity_authority", "format_only"),

@@ -192,7 +192,7 @@ def test_an_operator_gets_a_key_and_the_roles_that_were_named(shouhao):
     operator, key = made.out.splitlines()
     assert made.status == DONE
     assert re.fullmatch(r"Authorization: Bearer [\w-]{43}", key)
-    assert shouhao("staff", "list").out == f"{operator}\treviewer,window\n"
+    assert shouhao("staff", "list").out == f"{operator}\treviewer,window\t-\t-\n"
     assert shouhao("staff", "create", "王芳", "--role", "director").status == NO
     assert shouhao("staff", "create", "王芳").status == USAGE
 
@@ -203,7 +203,7 @@ def test_an_operator_gets_a_key_and_the_roles_that_were_named(shouhao):
         ("nonsense",),
         ("db", "nonsense"),
         ("db", "check", "--nonsense"),
-        ("serve", "internal"),
+        ("serve", "kitchen"),
         ("serve",),
         ("up", "--port", "0"),
         ("import", "no-such-file.csv"),
@@ -284,6 +284,7 @@ def production(shouhao):
         "identity_url": "https://127.0.0.1:1/verify",
         "phone_code_sender": "adapters:Sender",
         "payment_gateway": "adapters:Gateway",
+        "console_zones": "10.20.0.0/16",
         **{name: folder / name for name in files},
     }
 

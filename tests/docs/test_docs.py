@@ -193,7 +193,7 @@ def served(checkout):
     (block,) = walk(READMES[0], "server")
     command = block.splitlines()[-1].removesuffix(" | tee try.log").split()
     assert command[:2] == [".venv/bin/shouhao", "up"]
-    command += ["--port", ports["8080"], "--console-port", ports["8081"]]
+    command += ["--port", ports["8080"], "--console-port", ports["8081"], "--internal-port", str(free_port())]
     with (folder / "try.log").open("wb") as log, (folder / "errors.log").open("wb") as errors:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=errors)
     try:

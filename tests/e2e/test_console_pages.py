@@ -26,7 +26,7 @@ from web.waiting import enter, members, open_draw, sessions_of, sold_out, work
 if CHROMIUM is None and not REQUIRED:
     pytest.skip("no Chromium on this machine", allow_module_level=True)
 
-PAGES = ("wall", "morning", "cameras", "approvals", "staff", "register", "law")
+PAGES = ("wall", "morning", "watchlist", "cameras", "approvals", "staff", "register", "law")
 ALL_BUT_AUDIT = (
     "window",
     "reviewer",

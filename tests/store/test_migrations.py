@@ -8,13 +8,36 @@ from sqlalchemy import CheckConstraint, inspect, text
 from shouhao import wiring
 from shouhao.booking.draw_tables import draws
 from shouhao.booking.tables import bookings
+from shouhao.compliance.tables import switches as law_switches
 from shouhao.faces.tables import TABLES
 from shouhao.staff.tables import operators
 from shouhao.store.engine import open_database
 from shouhao.store.migrate import is_current, upgrade
 from shouhao.store.schema import metadata
+from shouhao.watch.store.alarm_tables import alarms
+from shouhao.watch.store.camera_tables import cameras
+from shouhao.watch.store.capture_tables import stills
+from shouhao.watch.store.frequent_tables import visits as frequent_visits
+from shouhao.watch.store.recordings_tables import searches
+from shouhao.watch.store.subscription_tables import camera_subscriptions
+from shouhao.watch.store.watchlist_tables import entries as watch_entries
 
-ROOMS = (wiring, bookings, draws, TABLES, operators)  # importing them hangs their tables on the metadata
+# Importing them hangs their tables on the metadata.
+ROOMS = (
+    wiring,
+    bookings,
+    draws,
+    TABLES,
+    operators,
+    law_switches,
+    cameras,
+    frequent_visits,
+    alarms,
+    stills,
+    watch_entries,
+    camera_subscriptions,
+    searches,
+)
 
 
 def objects(url):

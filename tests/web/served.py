@@ -172,7 +172,12 @@ def free_port() -> int:
 
 def settings_for(db_url: str, folder: Path) -> Settings:
     return Settings(
-        database_url=db_url, data_dir=folder, public_port=free_port(), console_port=free_port(), desk_gather_ms=0.5
+        database_url=db_url,
+        data_dir=folder,
+        public_port=free_port(),
+        console_port=free_port(),
+        internal_port=free_port(),
+        desk_gather_ms=0.5,
     )
 
 
@@ -218,7 +223,7 @@ def _furnish(hospital: Hospital) -> None:
                 connection, role, roles=frozenset({role}), now_us=NOW_US, randomness=system.randomness
             )
             hospital.operator_keys[role] = key
-        for name, roles in (("doctor", {"approver"}), ("all", set(ROLES) - ALONE)):
+        for name, roles in (("doctor", {"approver"}), ("all", set(ROLES) - ALONE - {"auditor"})):
             _, hospital.operator_keys[name] = create_operator(
                 connection,
                 name,

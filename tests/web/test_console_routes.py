@@ -224,7 +224,7 @@ def test_policies_are_added_as_versions_and_never_changed(hospital: Hospital) ->
 
 
 def test_a_new_key_is_shown_once_works_at_once_and_is_stored_nowhere(hospital: Hospital) -> None:
-    it = hospital.staff("it")
+    it, administrator = hospital.staff("it"), hospital.staff("administrator")
     made = it.post("/channels", json={"channel": "platform:city"}, key="c1")
     assert made.status_code == 201, made.text
     assert it.post("/channels", json={"channel": "platform:city"}, key="c1").json() == made.json()
@@ -234,7 +234,7 @@ def test_a_new_key_is_shown_once_works_at_once_and_is_stored_nowhere(hospital: H
     assert hospital.channel("platform:city").get("/departments").status_code == 401
     hospital.channel_keys["platform:city"] = rotated
     assert hospital.channel("platform:city").get("/departments").status_code == 200
-    operator = it.post("/operators", json={"name": "王五", "roles": ["window"]}).json()
+    operator = administrator.post("/operators", json={"name": "王五", "roles": ["window"]}).json()
     hospital.operator_keys["new"] = operator["key"]
     assert hospital.staff("new").get("/me").json()["roles"] == ["window"]
     with hospital.system.db.read() as connection:
@@ -243,9 +243,9 @@ def test_a_new_key_is_shown_once_works_at_once_and_is_stored_nowhere(hospital: H
         assert key not in kept
     assert it.delete("/channels/platform:city").status_code == 204
     assert hospital.channel("platform:city").get("/departments").status_code == 401
-    assert it.delete(f"/operators/{operator['operator_id']}").status_code == 204
+    assert administrator.delete(f"/operators/{operator['operator_id']}").status_code == 204
     assert hospital.staff("new").get("/me").status_code == 401
-    bad = it.post("/operators", json={"name": "王五", "roles": ["king"]})
+    bad = administrator.post("/operators", json={"name": "王五", "roles": ["king"]})
     assert error_of(bad)["field"] == "roles"
 
 

@@ -173,14 +173,14 @@ def test_each_does_their_own_part_and_nobody_elses(hospital: Hospital) -> None:
 
 
 def test_a_witness_is_nobody_else(hospital: Hospital) -> None:
-    it = hospital.staff("it")
+    administrator = hospital.staff("administrator")
     for body in (
         {"name": "甲", "roles": ["witness", "auditor"]},
         {"name": "甲", "roles": ["witness"], "doctor_id": "D1"},
     ):
-        said = it.post("/operators", json=body)
+        said = administrator.post("/operators", json=body)
         assert (said.status_code, error_of(said)["field"]) == (422, "roles"), said.text
-    assert it.post("/operators", json={"name": "公证处", "roles": ["witness"]}).status_code == 201
+    assert administrator.post("/operators", json={"name": "公证处", "roles": ["witness"]}).status_code == 201
 
 
 def test_pools_are_used_at_the_window_with_what_they_need(hospital: Hospital) -> None:

@@ -129,6 +129,7 @@ def test_every_route_records_the_same_address(
     sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: str, ip: str
 ) -> None:
     monkeypatch.setenv("SHOUHAO_TRUSTED_PROXIES", trusted)
+    monkeypatch.setenv("SHOUHAO_CONSOLE_ZONES", "127.0.0.0/8,198.51.100.0/24")
     with served(sqlite_url, tmp_path) as hospital:
         member = hospital.member()
         member.headers["X-Forwarded-For"] = "6.6.6.6, 198.51.100.1"

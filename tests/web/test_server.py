@@ -72,7 +72,7 @@ def test_a_port_that_is_taken_is_an_error_and_not_a_silence(sqlite_url: str, tmp
 
 def test_a_role_that_does_not_exist_is_refused(sqlite_url: str, tmp_path: Path) -> None:
     system = assemble(settings_for(sqlite_url, tmp_path))
-    for roles in ({"internal"}, set[str]()):
+    for roles in ({"kitchen"}, set[str]()):
         with pytest.raises(ValueError, match="roles"):
             serve(system, roles)
     system.close()

@@ -7,7 +7,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from shouhao.cli.lab_cameras import cameras
 from shouhao.cli.lab_scalping import scalping
+from shouhao.cli.lab_streams import streams
 from shouhao.kernel.errors import InvalidInput
 from shouhao.lab.compare import SCENARIOS, SEEDS, compare
 from shouhao.lab.regimes import REGIMES, regime_named
@@ -18,6 +20,8 @@ app = typer.Typer(help="实验室：虚拟时间里的放号早晨。 Lab: morni
 _KNOWN = ", ".join(REGIMES)
 
 app.command("scalping")(scalping)
+app.command("cameras")(cameras)
+app.command("streams")(streams)
 
 
 @app.callback()

@@ -9,6 +9,8 @@ import typer
 from shouhao.cli import (
     analyze,
     bench,
+    camera_push,
+    cameras,
     database,
     demo,
     draw,
@@ -16,10 +18,13 @@ from shouhao.cli import (
     face_gallery,
     faces,
     lab,
+    law,
     models,
     models_bench,
     run,
     staff,
+    watch,
+    watchlist,
 )
 from shouhao.faces.packs import PackageMissing
 from shouhao.kernel.errors import Refused, Unavailable
@@ -38,6 +43,8 @@ app.command("demo")(demo.demo)
 app.command("bench")(bench.bench)
 app.command("import")(database.import_schedule)
 app.command("generate")(database.generate)
+cameras.app.command("push")(camera_push.push)
+app.add_typer(cameras.app, name="cameras")
 app.add_typer(database.app, name="db")
 app.add_typer(draw.app, name="draw")
 app.add_typer(events.app, name="events")
@@ -46,10 +53,13 @@ faces.app.command("threshold")(face_gallery.threshold)
 faces.app.command("change-pack")(face_gallery.change_pack)
 app.add_typer(faces.app, name="faces")
 app.add_typer(lab.app, name="lab")
+app.add_typer(law.app, name="law")
 models.app.command("bench")(models_bench.bench)
 app.add_typer(models.app, name="models")
 app.add_typer(staff.channels, name="channels")
 app.add_typer(staff.operators, name="staff")
+app.add_typer(watch.app, name="watch")
+app.add_typer(watchlist.app, name="watchlist")
 
 
 @app.callback()

@@ -101,7 +101,7 @@ def run_morning(
     started = time.monotonic()
     data = _fresh_data_folder(out)
     with ExitStack() as given_back:
-        ports = tuple(given_back.enter_context(reserved_port(settings.host)) for _ in range(2))
+        ports = tuple(given_back.enter_context(reserved_port(settings.host)) for _ in range(3))
         chosen = _server_settings(data, settings, ports)
         upgrade(chosen.open_url())
         system = assemble(chosen)
@@ -113,6 +113,8 @@ def run_morning(
             "public_port": str(ports[0]),
             "console_host": settings.host,
             "console_port": str(ports[1]),
+            "internal_host": settings.host,
+            "internal_port": str(ports[2]),
             "hold_s": str(settings.hold_s),
         }
         more: dict[str, Any] = {} if program is None else {"program": program}
@@ -154,6 +156,7 @@ def _server_settings(data: Path, settings: MorningSettings, ports: Sequence[int]
         public_host=settings.host,
         public_port=ports[0],
         console_port=ports[1],
+        internal_port=ports[2],
         hold_s=settings.hold_s,
     )
 

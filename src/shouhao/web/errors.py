@@ -16,6 +16,7 @@ _EXACT = {
     "idempotency_key_reused": 422,
     "web.body_too_large": 413,
     "web.body_incomplete": 400,
+    "web.body_too_slow": 408,
     "web.method_not_allowed": 405,
     "web.unsupported_media_type": 415,
     "web.bad_json": 400,
@@ -36,9 +37,34 @@ _EXACT = {
     "gate.signed_out": 401,
     "gate.phone_code_refused": 401,
     "gate.phone_code_too_often": 429,
+    "watch.step_not_yours": 403,
+    "watch.guard_unknown": 422,
     "staff.refused": 401,
     "staff.role_missing": 403,
+    "staff.session_ended": 401,
+    "staff.sign_in_refused": 401,
+    "staff.too_many_tries": 429,
+    "staff.setup_needed": 403,
+    "staff.not_trained": 403,
+    "staff.picture_unreadable": 422,
+    "web.outside_zone": 403,
+    "web.cross_site": 403,
+    "web.csrf_refused": 403,
+    "watch.forbidden_place": 422,
+    "watch.plan_refused": 422,
+    "watch.file_refused": 422,
+    "watch.shorter_way_round": 422,
+    "faces.picture_refused": 422,
+    "faces.no_face": 422,
+    "faces.several_faces": 422,
+    "faces.poor_face": 422,
+    "watch.bundle_refused": 422,
+    "watch.bundle_signature": 422,
+    "watch.bundle_sealed": 422,
+    "watch.bundle_needs_passphrase": 422,
+    "watch.issuer_unknown": 422,
     "patients.account_closed": 403,
+    "watch.too_many_subscriptions": 422,
 }
 _OTHERWISE = 409  #: the request is fine; the state of things says no
 
@@ -97,6 +123,33 @@ class IdempotencyKeyNeeded(Refused):
     code = "web.idempotency_key_needed"
     zh = "写操作须带 Idempotency-Key 请求头（1 至 128 个可见 ASCII 字符）"
     en = "A write needs an Idempotency-Key header of 1 to 128 visible ASCII characters"
+
+
+class OutsideZone(Refused):
+    """The console does not answer this network."""
+
+    code = "web.outside_zone"
+    zh = "控制台不对该网络开放"
+    en = "The console does not answer this network"
+
+
+class CrossSite(Refused):
+    """Another site made this request in the operator's browser, or nothing says that ours did."""
+
+    code = "web.cross_site"
+    zh = "请求不是由本控制台的页面发出"
+    en = "The request does not come from the console's own pages"
+
+
+class CSRFRefused(Refused):
+    """A write by cookie without the session's own token."""
+
+    code = "web.csrf_refused"
+    zh = "缺少或不符的 {header} 请求头"
+    en = "The header {header} is missing or not this session's"
+
+    def __init__(self, header: str) -> None:
+        super().__init__(header, header=header)
 
 
 class _Error(msgspec.Struct):

@@ -9,18 +9,23 @@ import contextlib
 import signal
 import socket
 from collections.abc import Callable, Collection, Iterator
+from typing import Literal
 
 import structlog
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shouhao.kernel.memory import settle
 from shouhao.web.asgi import App
 from shouhao.web.console.app import console_app
+from shouhao.web.internal.app import internal_app
+from shouhao.web.internal.bounded_http import ConnectionLimits, bounded_http
+from shouhao.web.live_alarms import LiveAlarms
 from shouhao.web.public.app import public_app
 from shouhao.web.shared_desk import SharedDesk
 from shouhao.wiring import System
 
-ROLES = frozenset({"public", "console", "worker"})
+ROLES = frozenset({"public", "internal", "console", "worker"})
 
 _KEEP_ALIVE_S = 75
 _LONGEST_GOODBYE_S = 30
@@ -42,7 +47,7 @@ def serve(system: System, roles: Collection[str], *, on_listening: Callable[[], 
     """Run these roles until the process is told to stop, then close the system.
 
     Args:
-        roles: some of public, console, worker.
+        roles: some of public, internal, console, worker.
         on_listening: called once connections are taken.
     Raises:
         ValueError: a role that does not exist, or none.
@@ -69,14 +74,16 @@ async def run(
         OSError: an address cannot be listened on.
         RuntimeError: an app did not start.
     """
-    desk = SharedDesk(system.desk)
+    desk, live = SharedDesk(system.desk), LiveAlarms(system.db, system.clock)
     with contextlib.ExitStack() as sockets:
         servers = [
-            (_server(app), sockets.enter_context(_listen(host, port))) for app, host, port in _apps(system, roles, desk)
+            (_server(app, http), sockets.enter_context(_listen(host, port)))
+            for app, host, port, http in _apps(system, roles, desk, live)
         ]
         running = [asyncio.create_task(server.serve([listener])) for server, listener in servers]
         if "worker" in roles:
             system.worker.start()
+            system.list_worker.start()
         _log.info("serving", roles=sorted(roles))
         if on_listening is not None:
             on_listening()
@@ -85,11 +92,13 @@ async def run(
             await asyncio.wait([stopped, *running], return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopped.cancel()
+            live.end()  # a server waits for its last answer, and these have no end of their own
             for server, _ in servers:
                 server.should_exit = True
             ended = await asyncio.gather(*running, return_exceptions=True)
             if "worker" in roles:
                 await asyncio.to_thread(system.worker.stop)
+                await asyncio.to_thread(system.list_worker.stop)
             _log.info("stopped", roles=sorted(roles))
         for outcome in ended:
             if isinstance(outcome, BaseException):
@@ -98,19 +107,27 @@ async def run(
             raise RuntimeError("a server did not start; the log says why")
 
 
-def _apps(system: System, roles: Collection[str], desk: SharedDesk) -> Iterator[tuple[App, str, int]]:
+_HTTP = Literal["httptools"] | type[HttpToolsProtocol]
+
+
+def _apps(
+    system: System, roles: Collection[str], desk: SharedDesk, live: LiveAlarms
+) -> Iterator[tuple[App, str, int, _HTTP]]:
     settings = system.settings
     if "public" in roles:
-        yield public_app(system, desk=desk), settings.public_host, settings.public_port
+        yield public_app(system, desk=desk), settings.public_host, settings.public_port, "httptools"
     if "console" in roles:
-        yield console_app(system, desk=desk), settings.console_host, settings.console_port
+        yield console_app(system, desk=desk, live=live), settings.console_host, settings.console_port, "httptools"
+    if "internal" in roles:
+        limits = ConnectionLimits(connections=settings.camera_connections)
+        yield internal_app(system), settings.internal_host, settings.internal_port, bounded_http(limits)
 
 
-def _server(app: App) -> _Server:
+def _server(app: App, http: _HTTP) -> _Server:
     return _Server(
         uvicorn.Config(
             app,
-            http="httptools",
+            http=http,
             ws="none",
             lifespan="on",
             log_config=None,

@@ -21,7 +21,7 @@ from shouhao.web.asgi import App
 from shouhao.web.staff_cookie import cookie_of
 
 #: Addresses of pages; each has a module of its name under static/pages.
-PAGES = ("sign-in", "wall", "alarm", "morning", "approvals", "staff", "register", "law", "cameras")
+PAGES = ("sign-in", "wall", "alarm", "morning", "watchlist", "approvals", "staff", "register", "law", "cameras")
 #: How the paths begin that are no pages.
 API_PATHS = ("/api/", "/healthz", "/readyz", "/guard")
 

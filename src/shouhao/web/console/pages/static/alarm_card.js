@@ -1,7 +1,7 @@
 // One alarm as it is worked on: both faces side by side, how alike against what was asked, its clocks, the next steps.
 
 import { get, post } from "./api.js";
-import { OUTCOMES, STATES, STEPS, TARGETS } from "./alarm_words.js";
+import { GROUNDS, OUTCOMES, STATES, STEPS, TARGETS } from "./alarm_words.js";
 import { field, form, h, refusal, show } from "./dom.js";
 import { plan } from "./plan.js";
 import { against } from "./plot.js";
@@ -142,7 +142,7 @@ export async function alarmCard(place, alarmId, { onchange, now }) {
           "details",
           { open: true },
           h("summary", {}, say("名单", "The list")),
-          h("dl", {}, h("dt", {}, say("名单", "List")), h("dd", {}, entry.list_name), h("dt", {}, say("依据", "Ground")), h("dd", {}, entry.ground), h("dt", {}, say("到期", "Ends")), h("dd", {}, whole(entry.expires_at))),
+          h("dl", {}, h("dt", {}, say("名单", "List")), h("dd", {}, entry.list_name), h("dt", {}, say("依据", "Ground")), h("dd", {}, pair(GROUNDS[entry.ground]) || entry.ground), h("dt", {}, say("到期", "Ends")), h("dd", {}, whole(entry.expires_at))),
           h("p", {}, say("以前的结果：", "Earlier: "), entry.outcomes.length ? entry.outcomes.map((one) => `${pair(OUTCOMES[one.outcome]) || one.outcome}（${whole(one.raised_at)}）`).join(say("；", "; ")) : say("无", "none")),
         )
       : null,

@@ -47,3 +47,4 @@ export const TARGETS = {
   outcome: ["处置结果", "Outcome"],
   police: ["移交警方", "Police"],
 };
+export const GROUNDS = { resale: ["倒卖号源", "reselling"], touting: ["医托揽客", "touting"], disorder: ["扰乱医疗秩序", "disorder"], grabbing_tool: ["使用或出售抢号软件", "grabbing software"], false_identity: ["冒用他人身份挂号", "false identity"], police_notice: ["公安机关通报", "police notice"], other: ["其他", "other"] };

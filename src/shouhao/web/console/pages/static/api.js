@@ -21,8 +21,8 @@ export function newKey() {
   return `co_${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }
 
-async function ask(method, path, { body, key, query, raw, language } = {}) {
-  const headers = { "accept-language": language || documentLanguage() };
+async function ask(method, path, { body, key, query, raw, language, headers: more } = {}) {
+  const headers = { "accept-language": language || documentLanguage(), ...more };
   if (method !== "GET") {
     headers["x-csrf-token"] = csrf;
     headers["idempotency-key"] = key || newKey();

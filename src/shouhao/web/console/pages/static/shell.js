@@ -9,6 +9,7 @@ const PAGES = {
   wall: [["监控墙", "Wall"], ["monitoring", "security", "police_liaison", "auditor"]],
   morning: [["今日放号", "Morning"], ["outpatient_office", "it", "auditor", "approver"]],
   cameras: [["摄像机", "Cameras"], ["security", "monitoring", "it", "auditor", "data_protection", "administrator"]],
+  watchlist: [["布控名单", "Watchlist"], ["security", "police_liaison", "approver", "data_protection", "auditor"]],
   approvals: [["审批", "Approvals"], []],
   staff: [["人员", "Staff"], ["administrator", "auditor"]],
   register: [["留痕", "Access register"], ["auditor", "data_protection"]],
