@@ -6,7 +6,7 @@ import re
 
 import httpx
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from e2e.cut_line import CutLine
 from e2e.looking import CHROMIUM, DESK, PHONE, REQUIRED, chromium, reader
@@ -67,26 +67,34 @@ def furnish(hospital: Hospital) -> None:
         check_in(connection, place_id="lift", operator=guard, now_us=now_us)
 
 
+def drawn(kind: str) -> bytes:
+    """A face that was drawn, by itself or in a hall: nobody's."""
+    size, x, y, r = ((200, 240), 100, 120, 62) if kind == "crop" else ((960, 540), 420, 210, 34)
+    picture = Image.new("RGB", size, (120, 132, 140))
+    pen = ImageDraw.Draw(picture)
+    for n in range(0, size[0], size[0] // 6):
+        pen.rectangle((n, 0, n + size[0] // 14, size[1]), fill=(108, 121, 130))
+    pen.ellipse((x - 1.9 * r, y + 1.2 * r, x + 1.9 * r, y + 5 * r), fill=(52, 66, 82))
+    pen.ellipse((x - r, y - 1.3 * r, x + r, y + 1.3 * r), fill=(214, 182, 158))
+    pen.pieslice((x - r, y - 1.4 * r, x + r, y + 0.5 * r), 180, 360, fill=(48, 40, 38))
+    for side in (-1, 1):
+        pen.ellipse(
+            (x + side * 0.42 * r - 0.13 * r, y - 0.1 * r, x + side * 0.42 * r + 0.13 * r, y + 0.12 * r),
+            fill=(40, 34, 34),
+        )
+    pen.arc((x - 0.4 * r, y + 0.4 * r, x + 0.4 * r, y + 0.85 * r), 20, 160, fill=(140, 80, 76), width=max(2, r // 12))
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=92)
+    return out.getvalue()
+
+
 def raised(hospital: Hospital, number: int = 1, **changed) -> str:
-    """An alarm as the capture worker raises it; grey squares, no face of anybody."""
+    """An alarm as the capture worker raises it."""
     system, now_us = hospital.system, hospital.clock.now_us()
     stills = still_folder(system.settings, system.vault)
     with system.db.write() as connection:
-        kept = []
-        for kind, shade in (("crop", 90), ("scene", 160)):
-            out = io.BytesIO()
-            Image.new("RGB", (200, 240), (shade, shade, shade)).save(out, "JPEG")
-            kept.append(
-                freeze(
-                    connection,
-                    stills,
-                    out.getvalue(),
-                    kind=kind,
-                    camera_id="cam-door",
-                    taken_at_us=now_us,
-                    now_us=now_us,
-                )
-            )
+        when = {"camera_id": "cam-door", "taken_at_us": now_us, "now_us": now_us}
+        kept = [freeze(connection, stills, drawn(kind), kind=kind, **when) for kind in ("crop", "scene")]
         seen = sighting(number, at_us=now_us, **{"crop_id": kept[0], "scene_id": kept[1], **changed})
         return raise_or_extend(connection, seen, now_us=now_us).alarm_id
 
