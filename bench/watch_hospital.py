@@ -36,7 +36,8 @@ from shouhao.settings import Settings
 from shouhao.store.migrate import upgrade
 from shouhao.watch.store.lists import ListTerms, add_list
 from shouhao.watch.store.watchlist_tables import entries
-from shouhao.wiring import System, assemble, face_engines, gallery_setup
+from shouhao.wiring import System, assemble
+from shouhao.wiring.faces import face_engines, gallery_setup
 
 CAMERAS = 60
 LISTED = 12  #: real people on the list, who walk past

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from protocols.camera_messages import CROP, SOURCE, arrival, face, faces, image
-from shouhao.wiring import camera_readers
+from shouhao.wiring.watch import camera_readers
 from web.cameras_served import Served, cameras_served
 
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from protocols.camera_messages import CROP, SOURCE, arrival, face, faces, image, named
-from shouhao.wiring import camera_readers
+from shouhao.wiring.watch import camera_readers
 from web.cameras_served import Served, cameras_served, statuses
 
 MIB = 1024 * 1024

@@ -15,7 +15,8 @@ from shouhao.faces.packs import load_pack
 from shouhao.faces.pipeline import open_engine
 from shouhao.kernel.clock import SystemClock
 from shouhao.settings import Settings
-from shouhao.wiring import assemble, consented_gallery, gallery_setup, watchlist_gallery
+from shouhao.wiring import assemble
+from shouhao.wiring.faces import consented_gallery, gallery_setup, watchlist_gallery
 
 RUN = CliRunner()
 OLD, NEW = "arcface-onnx", "dlib"

@@ -13,7 +13,7 @@ from shouhao.protocols.gat1400_write import device_in, told_by
 from shouhao.protocols.isapi import is_heartbeat
 from shouhao.protocols.pictures import NotAPicture, picture_of_base64, size_px
 from shouhao.watch.model import Reading, Source
-from shouhao.wiring import camera_readers
+from shouhao.wiring.watch import camera_readers
 
 READERS = camera_readers()
 NAMES = st.sampled_from(

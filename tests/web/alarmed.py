@@ -10,7 +10,7 @@ from shouhao.staff.store import authenticate, list_operators
 from shouhao.staff.training import record_training
 from shouhao.watch.store.alarms import Raised, raise_or_extend
 from shouhao.watch.store.stills import freeze
-from shouhao.wiring import still_folder
+from shouhao.wiring.watch import still_folder
 from watch.watched import furnish_floor, sighting
 from web.served import Caller, Hospital
 

@@ -10,7 +10,7 @@ from shouhao.staff.model import ROLES
 from shouhao.watch.frequent import Visit
 from shouhao.watch.store import frequent as store
 from shouhao.watch.store.frequent import Seen
-from shouhao.wiring import window_keys
+from shouhao.wiring.watch import window_keys
 from web.served import NOW_US, Caller, Hospital
 
 ROUTES: list[tuple[str, str, dict[str, Any], set[str]]] = [

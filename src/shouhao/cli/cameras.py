@@ -17,7 +17,7 @@ from shouhao.watch.model import Source, ZoneKind
 from shouhao.watch.store.cameras import list_cameras, put_place
 from shouhao.watch.store.plans import put_plan
 from shouhao.watch.store.ways import list_ways
-from shouhao.wiring import still_folder
+from shouhao.wiring.watch import still_folder
 
 app = typer.Typer(help="摄像机登记。 The register of cameras.", no_args_is_help=True)
 

@@ -15,7 +15,8 @@ from shouhao.faces.choose import usable_pack
 from shouhao.faces.enrolment import GallerySetup, set_threshold
 from shouhao.faces.model import PURPOSES, Purpose
 from shouhao.kernel.errors import InvalidInput
-from shouhao.wiring import System, face_engine, gallery_setup
+from shouhao.wiring import System
+from shouhao.wiring.faces import face_engine, gallery_setup
 
 _JSONOption = Annotated[bool, typer.Option("--json", help="JSON 输出 JSON output")]
 _PurposeArgument = Annotated[str, typer.Argument(help="用途 Purpose: watchlist, consented", metavar="PURPOSE")]

@@ -7,7 +7,7 @@ import typer
 from shouhao.faces.choose import choose_pack, told, usable_pack
 from shouhao.faces.packs import Pack
 from shouhao.settings import Settings
-from shouhao.wiring import face_engine
+from shouhao.wiring.faces import face_engine
 
 if TYPE_CHECKING:
     from shouhao.faces.pipeline import FaceEngine

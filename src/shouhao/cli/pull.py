@@ -4,7 +4,8 @@ import signal
 import threading
 
 from shouhao.kernel.errors import InvalidInput
-from shouhao.wiring import System, open_puller, open_spool
+from shouhao.wiring import System
+from shouhao.wiring.watch import open_puller, open_spool
 
 
 def serve_pull(system: System, group: str | None) -> None:

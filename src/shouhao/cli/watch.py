@@ -16,7 +16,8 @@ from shouhao.kernel.errors import InvalidInput
 from shouhao.staff.model import Operator
 from shouhao.staff.store import authenticate
 from shouhao.watch.video import Span
-from shouhao.wiring import System, recording_files, search_desk
+from shouhao.wiring import System
+from shouhao.wiring.watch import recording_files, search_desk
 
 if TYPE_CHECKING:
     from shouhao.flows.search_run import Found, Progress, SearchDesk, Wanted

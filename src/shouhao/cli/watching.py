@@ -8,7 +8,8 @@ from contextlib import contextmanager
 import structlog
 
 from shouhao.kernel.memory import settle
-from shouhao.wiring import System, capture_worker
+from shouhao.wiring import System
+from shouhao.wiring.watch import capture_worker
 
 _log = structlog.get_logger()
 

@@ -27,7 +27,7 @@ from shouhao.web.depends import Here, OnDuty, StaffWrite
 from shouhao.web.description import failures
 from shouhao.web.fields import Body, Id, Instant, LongText, Moment, ShortText, Shown, Whole
 from shouhao.web.live_alarms import LiveAlarms
-from shouhao.wiring import alarm_pictures as pictures_of
+from shouhao.wiring.watch import alarm_pictures as pictures_of
 
 routes = APIRouter(prefix="/api/v1/staff", tags=["alarms"])
 

@@ -49,7 +49,8 @@ from shouhao.web.live_alarms import LiveAlarms
 from shouhao.web.proxies import Proxies, behind
 from shouhao.web.shared_desk import SharedDesk
 from shouhao.web.zones import Zoned
-from shouhao.wiring import System, search_desk
+from shouhao.wiring import System
+from shouhao.wiring.watch import search_desk
 
 SCHEDULE_MAX_BYTES = 64 * 1024 * 1024
 CAMERA_LIMITS = {

@@ -39,7 +39,7 @@ from shouhao.web.console.floors import (
 from shouhao.web.depends import Here, OnDuty, RawBody, StaffWrite
 from shouhao.web.description import failures, raw_body
 from shouhao.web.fields import Body, Instant, Moment, ShortText, Shown
-from shouhao.wiring import still_folder
+from shouhao.wiring.watch import still_folder
 
 routes = APIRouter(prefix="/api/v1/staff", tags=["cameras"])
 

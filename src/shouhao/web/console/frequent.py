@@ -13,7 +13,7 @@ from shouhao.watch.store.frequent import LeadState
 from shouhao.web.depends import Here, OnDuty, StaffWrite
 from shouhao.web.description import failures
 from shouhao.web.fields import Body, Id, Instant, LongText, Shown
-from shouhao.wiring import window_keys
+from shouhao.wiring.watch import window_keys
 
 routes = APIRouter(prefix="/api/v1/staff", tags=["frequent visitors"])
 

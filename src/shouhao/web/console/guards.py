@@ -30,7 +30,7 @@ from shouhao.web.console.alarm_shapes import ClockShown, clocks_shown
 from shouhao.web.depends import Here, OnDuty, StaffWrite
 from shouhao.web.description import failures
 from shouhao.web.fields import Body, Id, Instant, LongText, ShortText, Shown
-from shouhao.wiring import alarm_pictures as pictures_of
+from shouhao.wiring.watch import alarm_pictures as pictures_of
 
 routes = APIRouter(prefix="/api/v1/staff/guard", tags=["guards"])
 

@@ -21,7 +21,8 @@ from shouhao.web.console.watch_bytes import Encoded, decoded, private
 from shouhao.web.depends import Here, OnDuty
 from shouhao.web.description import failures
 from shouhao.web.fields import Body, Id, Instant, LongText, Moment, Shown
-from shouhao.wiring import System, still_folder
+from shouhao.wiring import System
+from shouhao.wiring.watch import still_folder
 
 routes = APIRouter(prefix="/api/v1/staff", tags=["recordings"])
 

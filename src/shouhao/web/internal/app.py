@@ -16,7 +16,8 @@ from shouhao.web.internal.pushes import logged_path, push
 from shouhao.web.internal.receiver import Receiver, open_receiver, say
 from shouhao.web.internal.viid import viid
 from shouhao.web.proxies import Proxies, behind
-from shouhao.wiring import System, open_spool
+from shouhao.wiring import System
+from shouhao.wiring.watch import open_spool
 
 WRITER = "receiver"  #: of the spool
 
