@@ -56,8 +56,8 @@ spark: $(VENV)/.spark
 setup: $(VENV)/.dlib
 	@echo "==> ready: $(BIN)/shouhao --help"
 
-demo: $(VENV)/.run
-	@echo "==> a morning at a seeded hospital"
+demo: $(VENV)/.dlib
+	@echo "==> a morning at a seeded hospital, and a known face (photographs come from the package index, pinned)"
 	@$(BIN)/shouhao demo $(if $(HEADLESS),--headless) --out $(or $(OUT),demo-out)
 
 check: $(VENV)/.dlib

@@ -25,6 +25,17 @@ def demo(
     patients: Annotated[
         int, typer.Option("--patients", help="抢号的患者数 Patients in the rush", min=20, max=20_000)
     ] = 4000,
+    faces: Annotated[
+        Path | None,
+        typer.Option(
+            "--faces",
+            help="自己的照片，每人一个子目录；不填则从软件包源取固定的几张 "
+            "Photographs, one folder a person; without it a few pinned ones from the package index",
+            file_okay=False,
+            exists=True,
+        ),
+    ] = None,
+    known_face: Annotated[bool, typer.Option(help="也演示“认出名单上的人” Whether the known face is shown too")] = True,
 ) -> None:
     """示范医院的一个放号早晨，并写出报告。 A seeded hospital, a real morning, report.html and report.json."""
     console = Console()
@@ -41,7 +52,8 @@ def demo(
     before = signal.signal(signal.SIGTERM, _end)  # so that the server is ended too
     try:
         with _telling(console) as (tell, stop_telling):
-            report = run_morning(out, MorningSettings(patients=patients), tell=tell, then=then)
+            settings = MorningSettings(patients=patients, known_face=known_face, faces=faces)
+            report = run_morning(out, settings, tell=tell, then=then)
     finally:
         signal.signal(signal.SIGTERM, before)
     if not report["ok"]:
@@ -79,6 +91,8 @@ def _summarise(console: Console, report: Mapping[str, Any], page: Path) -> None:
         ("核对 checks", f"{len(checks) - len(broken)}/{len(checks)} 通过 hold"),
         ("新患者全程 new patient", "通过 all the way" if report["walk"]["ok"] else "未走完 did not get all the way"),
     ]
+    if "known_face" in report:
+        rows.append(("名单上的人 known face", _known_face(report["known_face"])))
     table = Table(show_header=False, box=None, pad_edge=False)
     for name, value in rows:
         table.add_row(name, value)
@@ -86,6 +100,15 @@ def _summarise(console: Console, report: Mapping[str, Any], page: Path) -> None:
     for check in broken:
         console.print(f"✗ {check['zh']} {check['en']}: {check['broken']}", style="red")
     console.print(f"报告 report: {page}", soft_wrap=True)
+
+
+def _known_face(told: Mapping[str, Any]) -> str:
+    if not told["ran"]:
+        return f"未演示 not shown: {told['why']['zh']} {told['why']['en']}"
+    return (
+        f"{told['passages']} 人次经过 walked past, {told['found']} 处报警 alarms, {told['missed']} 漏 missed, "
+        f"{told['false']} 误 false; 他人照片留存 strangers' pictures kept: {told['left']['open_pictures']}"
+    )
 
 
 def _linger(console: Console, server: RunningServer) -> None:

@@ -26,6 +26,7 @@ from shouhao.lab import checks, figures, seeding
 from shouhao.lab.compare import SEEDS, compare
 from shouhao.lab.crowd import plan_wishes, wanted_sessions
 from shouhao.lab.hospital import demonstration_hospital
+from shouhao.lab.known_face import run_known_face
 from shouhao.lab.machine import machine_facts
 from shouhao.lab.regimes import REGIMES
 from shouhao.lab.running_server import RunningServer, reserved_port
@@ -36,7 +37,7 @@ from shouhao.settings import Settings
 from shouhao.store.migrate import upgrade
 from shouhao.wiring import INVARIANTS, System, assemble
 
-VERSION = 2  #: of report.json
+VERSION = 3  #: of report.json
 
 _MARK = "made-by-shouhao-demo"
 _RELEASES_FROM_DAY = 9  # sessions that far ahead are not released yet, whatever the hour
@@ -65,6 +66,8 @@ class MorningSettings:
     places: int = 400  #: connections open at once, the gang's apart
     hold_s: int = 12  #: how long an unpaid slot waits; shorter than in life, so that its end can be seen
     seed: int = 20_26
+    known_face: bool = False  #: whether people walk past simulated cameras as well, one of them listed
+    faces: Path | None = None  #: photographs of one's own for it, one folder a person
     seeds_compared: int = SEEDS  #: mornings under each policy, side by side; nought: not compared
     host: str = "127.0.0.1"
 
@@ -126,6 +129,8 @@ def run_morning(
             report["server"]["ready_s"] = round(ready_s, 2)
             if settings.seeds_compared:
                 report["comparison"] = _compare(settings, tell)
+            if settings.known_face:
+                report["known_face"] = run_known_face(out, faces=settings.faces, host=settings.host, tell=tell)
             report["took_s"] = round(time.monotonic() - started, 1)
             then(report, server)
             return report

@@ -12,6 +12,7 @@ from typing import Any
 from shouhao.kernel.markup import Markup, element, raw, text
 from shouhao.lab import report_sections as sections
 from shouhao.lab.compare_section import compare_section, comparison_heading
+from shouhao.lab.known_face_section import known_face_section
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # holds in any browser: no script, no network
 
@@ -37,6 +38,7 @@ def write_comparison(comparison: Mapping[str, Any], out: Path) -> tuple[Path, Pa
 def page(report: Mapping[str, Any]) -> str:
     """The whole page."""
     compared = [compare_section(report["comparison"])] if report.get("comparison") else []
+    known = [known_face_section(report["known_face"])] if report.get("known_face") else []
     return _page(
         "守号演示报告 Shouhao demo report",
         sections.heading(report),
@@ -49,6 +51,7 @@ def page(report: Mapping[str, Any]) -> str:
         sections.latency(report),
         sections.gang(report),
         *compared,
+        *known,
         sections.checks(report),
         sections.honesty(report),
         sections.machine(report),
