@@ -166,6 +166,7 @@ def test_a_known_face_is_alarmed_followed_met_and_handed_over(place, faces_dir):
             truth = walk(plan)
             alarm_id = answer(one, guards)
         hand_over(alarm_id, police, security)
+        look_at_the_list(browser, place)
 
     raised = place.events("alarm_raised")
     assert {row["detail"]["entry_id"] for row in raised} == {entry_id}, "and nobody else was alarmed"
@@ -183,6 +184,27 @@ def test_a_known_face_is_alarmed_followed_met_and_handed_over(place, faces_dir):
     ]
     assert place.events("still_frozen"), "what the alarm shows is frozen with its hash"
     assert strangers_left(place, crowd) == []
+
+
+def look_at_the_list(browser, place: Place) -> None:
+    """The security office: what the threshold rests on, and who the person is, once a reason is given."""
+    with reader(browser, place.console.removesuffix("/api/v1/staff"), "watchlist", size=DESK) as one:
+        one.light = False
+        one.page.context.add_cookies([cookie(place, "security")])
+        one.go("/watchlist")
+        one.page.wait_for_selector("text=本院号贩子")
+        one.page.click("text=阈值 >> nth=-1")
+        one.page.wait_for_selector("text=误报预算：每天 1 次")
+        one.look("threshold")
+        one.page.locator("form.filters button.go", has_text="查询").click()
+        one.page.click("text=打开")
+        one.page.wait_for_selector("text=查看姓名与照片的理由")
+        assert not one.sees("雷某"), "masked until a reason is given"
+        one.page.fill(".card form input[name=reason]", "复核条目")
+        one.page.locator(".card form button.go", has_text="查看").click()
+        one.page.wait_for_selector("text=雷某")
+        one.page.wait_for_selector(".pair img")
+        one.look("entry")
 
 
 def walk(plan: Plan) -> Outcome:
