@@ -1,7 +1,7 @@
 // The watchlist: lists with what their thresholds rest on, entries, proposing somebody, and lists that came from others.
 
 import { file, get, post, send } from "../api.js";
-import { GROUNDS } from "../alarm_words.js";
+import { GROUNDS, OUTCOMES } from "../alarm_words.js";
 import { field, form, h, put, show, table } from "../dom.js";
 import { against } from "../plot.js";
 import { number, pair, say, whole } from "../words.js";
@@ -9,6 +9,7 @@ import { number, pair, say, whole } from "../words.js";
 const STATES = { proposed: ["待批准", "proposed"], approved: ["布控中", "listed"], suspended: ["暂停（申诉）", "suspended"], expired: ["到期", "expired"], withdrawn: ["已撤销", "withdrawn"], erased: ["已删除", "erased"] };
 const SOURCES = { own: ["本院", "own"], police: ["公安名单", "police"], hospital: ["外院名单", "another hospital"] };
 const BUNDLES = { received: ["核对中", "being looked at"], checked: ["可供比较", "checked"], accepted: ["已接受", "accepted"], listed: ["已列入", "listed"], refused: ["未接受", "refused"], recalled: ["已召回", "recalled"], over: ["已过期", "over"] };
+const APPEALS = { none: ["无", "none"], open: ["待结论", "open"], upheld: ["成立", "upheld"], rejected: ["不成立", "rejected"] };
 const KEEPERS = ["security", "police_liaison"];
 
 const base64 = (blob) =>
@@ -59,18 +60,18 @@ export async function page(place, { who }) {
     const end = (path, words, more = null) => form({ class: "filters" }, async (fields) => { const made = await post(`/watchlist/entries/${entryId}/${path}`, more ? more(fields) : { reason: fields.reason }); await (made.approval_id ? asked(made) : again()); }, field(say("理由", "Why"), h("input", { name: "reason", required: true, maxlength: "1000" })), h("button", { class: "step" }, words));
     show(detail, h("div", { class: "card" },
       h("h2", {}, found.name_masked || say("（不具名）", "(no name)"), " ", h("span", { class: `tag ${entry.state === "approved" ? "good" : "warn"}` }, pair(STATES[entry.state])), " ", h("span", { class: "code" }, entry.entry_id)),
-      h("dl", {}, [[say("依据", "Ground"), pair(GROUNDS[entry.ground_code])], [say("来源", "Source"), pair(SOURCES[entry.source])], [say("批准人", "Approved by"), entry.approvers.join(say("、", ", ")) || "—"], [say("列入", "Listed"), whole(entry.listed_at)], [say("复核", "Review"), whole(entry.review_at)], [say("到期", "Ends"), whole(entry.expires_at)], [say("申诉", "Appeal"), entry.appeal]].map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
+      h("dl", {}, [[say("依据", "Ground"), pair(GROUNDS[entry.ground_code])], [say("来源", "Source"), pair(SOURCES[entry.source])], [say("批准人", "Approved by"), entry.approvers.join(say("、", ", ")) || "—"], [say("列入", "Listed"), whole(entry.listed_at)], [say("复核", "Review"), whole(entry.review_at)], [say("到期", "Ends"), whole(entry.expires_at)], [say("申诉", "Appeal"), pair(APPEALS[entry.appeal])]].map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
       form({ class: "filters" }, async (fields) => {
         const it = await get(`/watchlist/entries/${entryId}/person`, { reason: fields.reason });
         show(person, h("p", {}, h("b", {}, it.name), it.aliases.length ? `（${it.aliases.join(say("、", ", "))}）` : "", it.document_number ? ` ${it.document_kind} ${it.document_number}` : ""), h("p", {}, it.ground));
         show(faces);
         for (const photo of found.photos) {
           const blob = await file(`/watchlist/entries/${entryId}/photos/${photo.photo_id}`, { reason: fields.reason });
-          put(faces, h("figure", { class: "face" }, h("img", { src: URL.createObjectURL(blob), alt: say("名单照片", "photograph on the list") }), h("figcaption", {}, say("质量 ", "quality "), photo.report.score === undefined ? "—" : Number(photo.report.score).toFixed(2))));
+          put(faces, h("figure", { class: "face" }, h("img", { src: URL.createObjectURL(blob), alt: say("名单照片", "photograph on the list") }), h("figcaption", {}, say("质量 ", "quality "), photo.report.quality === undefined ? "—" : `${Number(photo.report.quality).toFixed(2)} · ${say("眼距 ", "eyes ")}${photo.report.eye_distance_px} px`)));
         }
       }, field(say("查看姓名与照片的理由（留痕）", "Why name and photographs are looked at (on record)"), h("input", { name: "reason", required: true, maxlength: "1000" })), h("button", { class: "go" }, say("查看", "Look"))),
       person, faces,
-      found.outcomes.length ? h("p", {}, say("以前的报警结果：", "Earlier outcomes: "), found.outcomes.map((one) => `${one.outcome} ${whole(one.raised_at)}`).join(say("；", "; "))) : null,
+      found.outcomes.length ? h("p", {}, say("以前的报警结果：", "Earlier outcomes: "), found.outcomes.map((one) => `${pair(OUTCOMES[one.outcome]) || one.outcome} ${whole(one.raised_at)}`).join(say("；", "; "))) : null,
       h("details", {}, h("summary", {}, say("办理", "Act")),
         keeps && entry.state === "approved" ? [end("review", say("复核：仍属实", "Reviewed: still right")), end("withdraw", say("撤销布控（立即清除）", "Take off the list at once"))] : null,
         protects && entry.state === "approved" ? end("appeal", say("登记申诉（立即停止比对）", "Write down an appeal (stops at once)"), (fields) => ({ text: fields.reason })) : null,
