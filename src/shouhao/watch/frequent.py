@@ -22,6 +22,7 @@ Vector = NDArray[np.float32]
 #: Where people queue for slots. Entrances see everybody; nobody is counted there.
 ZONES: frozenset[ZoneKind] = frozenset({"window", "pharmacy", "clinic_door"})
 _FIRST_ROOM = 1024
+_ROUNDING = 1e-5  #: how far a float32 product may be off
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,9 +127,11 @@ class Visits:
         return () if row is None else self._group(row)
 
     def _alike(self, vector: Vector) -> list[int]:
-        used = len(self._visits)
+        used, same = len(self._visits), self.rules.same_cos
         similar = self._vectors[:used] @ vector
-        return [int(row) for row in np.flatnonzero(similar >= self.rules.same_cos)]
+        # A product of many rows at once is rounded as its shape has it; who is at the edge is asked again alone.
+        close = np.flatnonzero(similar >= same - _ROUNDING).tolist()
+        return [row for row in close if similar[row] >= same + _ROUNDING or _cos(self._vectors[row], vector) >= same]
 
     def _put(self, visit: Visit, vector: Vector, near: Iterable[int]) -> int:
         row = self._free.pop() if self._free else len(self._visits)
@@ -189,8 +192,8 @@ class Visits:
         cores = sorted(other for other in self._near[row] if self._is_core(other))
         if not cores:
             return None
-        similar = self._vectors[cores] @ self._vectors[row]
-        return max(zip(similar.tolist(), (self._visit(core).id for core in cores), cores, strict=True))[2]
+        mine = self._vectors[row]
+        return max((_cos(self._vectors[core], mine), self._visit(core).id, core) for core in cores)[2]
 
     def _is_core(self, row: int) -> bool:
         return len(self._near[row]) + 1 >= self.rules.core_visits
@@ -200,6 +203,11 @@ class Visits:
         if visit is None:
             raise KeyError(row)
         return visit
+
+
+def _cos(one: Vector, other: Vector) -> float:
+    """The cosine of two faces, the same however many others are looked at with them."""
+    return float(np.dot(one.astype(np.float64), other.astype(np.float64)))
 
 
 def turning(secret: bytes, dims: int) -> NDArray[np.float64]:
