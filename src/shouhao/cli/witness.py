@@ -20,6 +20,7 @@ import msgspec
 from shouhao.booking.release.seal import commitment
 from shouhao.cli.witness_line import Console, ConsoleSaidNo, DrawSeen, WitnessRefused
 from shouhao.kernel.clock import Clock, iso, to_us
+from shouhao.store.durable import sync_folder
 
 _SECRET_BYTES = 32
 _KEY_LONGEST = 200
@@ -136,7 +137,7 @@ class Shelf:
             os.fsync(file.fileno())
         try:
             path.hardlink_to(draft)  # fails when there is one: a kept file is never written over
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except FileExistsError:
             pass
         finally:
@@ -293,12 +294,3 @@ def _moment_us(text: str | None) -> int:
         return to_us(datetime.fromisoformat(text or ""))
     except (ValueError, OverflowError):
         raise Mismatch("unreadable") from None
-
-
-def _sync_folder(folder: Path) -> None:
-    """The name of a new file survives a power cut too."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

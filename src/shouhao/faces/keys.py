@@ -12,9 +12,9 @@ from pathlib import Path
 
 from shouhao.faces.model import Purpose
 from shouhao.kernel.errors import Tampered
+from shouhao.store.durable import sync_folder
+from shouhao.store.sealed_keys import KEY_BYTES, erase_key, find_key
 from shouhao.store.vault import Sealer, Vault
-
-_AES_BYTES, _SM4_BYTES = 32, 16
 
 
 class KeyFolder:
@@ -23,14 +23,13 @@ class KeyFolder:
     def __init__(self, folder: Path, vault: Vault, purpose: Purpose) -> None:
         self.purpose = purpose
         self._folder = folder / purpose
-        self._profile = vault.profile
         self._over = vault.sealer(f"faces.{purpose}")
 
     def make(self, subject_id: str) -> Sealer:
         """The sealer of this person, made now if there is none; it is on disk before this returns."""
         path = self._path(subject_id)
         if not path.exists():
-            sealed = self._over.seal(secrets.token_bytes(_AES_BYTES + _SM4_BYTES), context=_context(subject_id))
+            sealed = self._over.seal(secrets.token_bytes(KEY_BYTES), context=_context(subject_id))
             _write_once(path, sealed)
         sealer = self.find(subject_id)
         if sealer is None:
@@ -43,27 +42,14 @@ class KeyFolder:
         Raises:
             Tampered: the key was changed, or belongs to another person, purpose or hospital.
         """
-        try:
-            sealed = self._path(subject_id).read_bytes()
-        except FileNotFoundError:
-            return None
-        key = self._over.open(sealed, context=_context(subject_id))
-        return Sealer(aes_key=key[:_AES_BYTES], sm4_key=key[_AES_BYTES:], profile=self._profile)
+        return find_key(self._path(subject_id), self._over, context=_context(subject_id))
 
     def erase(self, subject_id: str) -> None:
         """Overwrite and remove the key; a second time does nothing. It is gone from the disk when this returns.
 
         A drive that remaps sectors may keep the old bytes, which only the hospital's master key would open.
         """
-        path = self._path(subject_id)
-        try:
-            with path.open("r+b", buffering=0) as file:
-                file.write(secrets.token_bytes(path.stat().st_size))
-                os.fsync(file.fileno())
-            path.unlink()
-        except FileNotFoundError:
-            return
-        _sync_folder(path.parent)
+        erase_key(self._path(subject_id))
 
     def _path(self, subject_id: str) -> Path:
         name = hashlib.sha256(subject_id.encode()).hexdigest()
@@ -88,12 +74,4 @@ def _write_once(path: Path, content: bytes) -> None:
         pass  # another was first; that key is the key
     finally:
         draft.unlink()
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(path.parent)

@@ -19,9 +19,10 @@ import structlog
 
 from shouhao.kernel.clock import SECOND_US
 from shouhao.kernel.errors import Unavailable
+from shouhao.store.durable import sync_folder
+from shouhao.store.sealed_keys import erase_key, make_key
 from shouhao.store.vault import Sealer
 from shouhao.watch.model import Arrival
-from shouhao.watch.sealed_keys import erase_key, make_key, sync_folder
 from shouhao.watch.spool_format import (
     FRAME_MAX,
     HEADER,

@@ -18,9 +18,10 @@ import structlog
 
 from shouhao.kernel.clock import SECOND_US
 from shouhao.kernel.errors import Tampered, Unavailable
+from shouhao.store.durable import sync_folder
+from shouhao.store.sealed_keys import erase_key, find_key
 from shouhao.store.vault import Sealer
 from shouhao.watch.model import Arrival
-from shouhao.watch.sealed_keys import erase_key, find_key, sync_folder
 from shouhao.watch.spool_format import (
     HEADER,
     Place,

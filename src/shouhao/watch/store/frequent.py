@@ -14,9 +14,9 @@ from shouhao.kernel.events import Event
 from shouhao.kernel.ids import new_id
 from shouhao.store import event_log
 from shouhao.store.invariants import Invariant
+from shouhao.store.sealed_keys import erase_key, find_key, make_key
 from shouhao.store.vault import Sealer
 from shouhao.watch.frequent import Vector, Visit
-from shouhao.watch.sealed_keys import erase_key, find_key, make_key
 from shouhao.watch.store.frequent_tables import days, leads, salts, stills, visits
 
 LeadState = Literal["checking", "waiting", "opened", "dismissed"]

@@ -19,8 +19,9 @@ from shouhao.kernel.errors import NotFound, Tampered
 from shouhao.kernel.events import Event
 from shouhao.kernel.ids import new_id
 from shouhao.store import event_log
+from shouhao.store.durable import sync_folder
+from shouhao.store.sealed_keys import erase_key, find_key, make_key
 from shouhao.store.vault import Sealer
-from shouhao.watch.sealed_keys import erase_key, find_key, make_key, sync_folder
 from shouhao.watch.store.capture_tables import stills as _stills
 
 StillKind = Literal["crop", "scene", "clip", "sign"]

@@ -1,7 +1,8 @@
 """Sealed keys: a random key in a file of its own, sealed by the hospital's; erasing the file erases what it sealed.
 
-Spool segments and stills are kept so. The folder of such keys is copied by overwriting the last copy, never kept in
-generations. A drive that remaps sectors may keep the old bytes, which only the hospital's master key would open.
+Enrolled people, spool segments and stills each have theirs. The folder of such keys is copied by overwriting the last
+copy, never kept in generations. A drive that remaps sectors may keep the old bytes, which only the hospital's master
+key would open.
 """
 
 import os
@@ -9,9 +10,11 @@ import secrets
 from pathlib import Path
 
 from shouhao.kernel.errors import Tampered
+from shouhao.store.durable import sync_folder
 from shouhao.store.vault import CryptoProfile, Sealer
 
 _AES_BYTES, _SM4_BYTES = 32, 16
+KEY_BYTES = _AES_BYTES + _SM4_BYTES
 
 
 def make_key(path: Path, over: Sealer, *, context: bytes) -> Sealer:
@@ -21,7 +24,7 @@ def make_key(path: Path, over: Sealer, *, context: bytes) -> Sealer:
         FileExistsError: there is one.
         OSError: the disk is full.
     """
-    key = secrets.token_bytes(_AES_BYTES + _SM4_BYTES)
+    key = secrets.token_bytes(KEY_BYTES)
     sealed = over.seal(key, context=context)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -47,7 +50,7 @@ def find_key(path: Path, over: Sealer, *, context: bytes) -> Sealer | None:
     except FileNotFoundError:
         return None
     key = over.open(sealed, context=context)
-    if len(key) != _AES_BYTES + _SM4_BYTES:
+    if len(key) != KEY_BYTES:
         raise Tampered("a key has the wrong size")
     return _sealer(key, over.profile)
 
@@ -62,15 +65,6 @@ def erase_key(path: Path) -> None:
     except FileNotFoundError:
         return
     sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make what was added to or removed from a folder durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _sealer(key: bytes, profile: CryptoProfile) -> Sealer:
