@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from shouhao.faces.model import Detection, Pixels
 from shouhao.faces.runtime import Net, Outputs, Pictures
 from shouhao.faces.second_look import LOOK_PX, look_again
-from shouhao.faces.yunet import boxes_of, landmarks_of, one_each, read
+from shouhao.faces.yunet import picked, read
 
 _MOST_PLACES = 5_000
 
@@ -76,18 +76,7 @@ class YuNetDetector:
     def _picked(self, outputs: Outputs, placed: _Placed) -> Detection:
         """The faces that one canvas shows, the largest score first, each once."""
         said = read(outputs, placed.canvas.shape, file=self._file)
-        scores = said.scores[0]
-        likely = np.flatnonzero(scores >= self._score_at_least)
-        likely = likely[np.argsort(-scores[likely], kind="stable")][:_MOST_PLACES]
-        boxes = boxes_of(said.box_numbers[0, likely], said.places[likely])
-        kept = one_each(boxes)
-        faces = likely[kept]
-        landmarks = landmarks_of(said.point_numbers[0, faces], said.places[faces])
-        return Detection(
-            boxes_xyxy_px=(boxes[kept].reshape(-1, 2, 2) * placed.ratio).reshape(-1, 4).astype(np.float32),
-            landmarks_px=(landmarks * placed.ratio).astype(np.float32),
-            scores=scores[faces],
-        )
+        return picked(said, score_at_least=self._score_at_least, most=_MOST_PLACES, ratio=placed.ratio)
 
 
 def _place(picture: Pixels, longest_px: int, step_px: int) -> _Placed:

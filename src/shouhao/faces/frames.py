@@ -18,7 +18,7 @@ from shouhao.faces.packs import Pack, model_path
 from shouhao.faces.quality import assess
 from shouhao.faces.runtime import Net, Takes, open_net
 from shouhao.faces.second_look import look_again
-from shouhao.faces.yunet import boxes_of, landmarks_of, one_each, read
+from shouhao.faces.yunet import picked, read
 
 _STRIDE_PX = 32  #: the coarsest of YuNet's grids: a side must be a multiple of it
 _MOST_PLACES = 2_000
@@ -48,18 +48,7 @@ class FrameFaces:
         canvas, ratio = _place(picture, self._longest_px)
         (outputs,) = self._net.run([canvas[None]])
         said = read(outputs, (1, *canvas.shape), file=self._file)
-        scores = said.scores[0]
-        likely = np.flatnonzero(scores >= self._score_at_least)
-        likely = likely[np.argsort(-scores[likely], kind="stable")][:_MOST_PLACES]
-        boxes = boxes_of(said.box_numbers[0, likely], said.places[likely])
-        kept = one_each(boxes)
-        faces = likely[kept]
-        landmarks = landmarks_of(said.point_numbers[0, faces], said.places[faces])
-        return Detection(
-            boxes_xyxy_px=(boxes[kept].reshape(-1, 2, 2) * ratio).reshape(-1, 4).astype(np.float32),
-            landmarks_px=(landmarks * ratio).astype(np.float32),
-            scores=scores[faces],
-        )
+        return picked(said, score_at_least=self._score_at_least, most=_MOST_PLACES, ratio=ratio)
 
     def look(self, picture: Pixels, found: Detection, faces: Sequence[int]) -> list[Quality]:
         """The quality of some of the faces that were found; their landmarks in `found` are made better."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shouhao.faces.model import ModelRefused
+from shouhao.faces.model import Detection, ModelRefused
 from shouhao.faces.runtime import Outputs
 
 _STRIDES = (8, 16, 32)
@@ -50,6 +50,27 @@ def read(outputs: Outputs, shape: tuple[int, ...], *, file: str) -> Said:
         box_numbers=kinds[2],
         point_numbers=kinds[3],
         places=_places(height, width),
+    )
+
+
+def picked(said: Said, *, score_at_least: float, most: int, ratio: NDArray[np.float64]) -> Detection:
+    """The faces of the first picture of an answer, the largest score first, each once.
+
+    Args:
+        most: places that are looked at.
+        ratio: pixels of the picture for each of the canvas; (2,) x, y.
+    """
+    scores = said.scores[0]
+    likely = np.flatnonzero(scores >= score_at_least)
+    likely = likely[np.argsort(-scores[likely], kind="stable")][:most]
+    boxes = boxes_of(said.box_numbers[0, likely], said.places[likely])
+    kept = one_each(boxes)
+    faces = likely[kept]
+    landmarks = landmarks_of(said.point_numbers[0, faces], said.places[faces])
+    return Detection(
+        boxes_xyxy_px=(boxes[kept].reshape(-1, 2, 2) * ratio).reshape(-1, 4).astype(np.float32),
+        landmarks_px=(landmarks * ratio).astype(np.float32),
+        scores=scores[faces],
     )
 
 
