@@ -6,11 +6,9 @@ client heard of every alarm. The floor is the same with one client: what the pol
 """
 
 import asyncio
-import contextlib
 import json
 import os
 import random
-import socket
 import statistics
 import subprocess
 import sys
@@ -22,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.harness import Figure
+from bench.ready import wait_until_ready
 from shouhao.kernel.clock import SECOND_US, SystemClock
 from shouhao.kernel.randomness import SystemRandomness
 from shouhao.lab.running_server import reserved_port
@@ -165,23 +164,12 @@ def _server(folder: Path) -> Iterator[tuple[Database, int, str]]:
             stderr=subprocess.DEVNULL,
         )
         try:
-            _wait_for(port, process)
+            wait_until_ready(port, process)
             yield db, port, key
         finally:
             process.terminate()
             process.wait(timeout=60)
             db.close()
-
-
-def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
-            connection.sendall(b"GET /readyz HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n")
-            if connection.recv(64):
-                return
-        time.sleep(0.05)
-    raise SystemExit("the server did not start")
 
 
 def _p99(waits: list[float]) -> float:

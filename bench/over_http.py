@@ -1,13 +1,10 @@
 """Bookings over HTTP: the real server in its own process, real sign-ins and channel key, each answer checked."""
 
-import contextlib
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +16,7 @@ from sqlalchemy import text
 from bench.harness import Figure
 from bench.hospital import Hospital, build
 from bench.load import Outcome, post, send
+from bench.ready import wait_until_ready
 from bench.servers import PostgreSQL
 from shouhao.gate.channels import create_channel
 from shouhao.gate.model import SignInSettings
@@ -175,23 +173,11 @@ def _process(command: Sequence[str], environment: dict[str, str]) -> Iterator[in
             stderr=subprocess.DEVNULL,
         )
         try:
-            _wait_for(port, process)
+            wait_until_ready(port, process)
             yield port
         finally:
             process.terminate()
             process.wait(timeout=60)
-
-
-def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
-    """Wait until the server answers; a port is open before that, and starting is not what is measured."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
-            connection.sendall(b"GET /readyz HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n")
-            if connection.recv(64):
-                return
-        time.sleep(0.05)
-    raise SystemExit("the server did not start")
 
 
 def _verify(url: str, outcome: Outcome, *, expected: int) -> tuple[int, int]:

@@ -2,9 +2,8 @@
 
 import asyncio
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -24,7 +23,7 @@ from shouhao.web.internal.bounded_http import ConnectionLimits, bounded_http
 from shouhao.web.internal.inbox import Append
 from shouhao.web.server import _listen, _server, run
 from shouhao.wiring import System, assemble
-from web.served import free_port
+from web.served import free_port, on_a_thread
 
 COUNT = 3
 DEVICES = device_ids(COUNT)
@@ -139,46 +138,21 @@ def cameras_served(
         system.close()
 
 
-@contextmanager
-def _serving(system: System, append: Append | None, limits: ConnectionLimits) -> Iterator[None]:
+def _serving(system: System, append: Append | None, limits: ConnectionLimits) -> AbstractContextManager[None]:
     """The real server on a thread, until the block ends."""
-    listening = threading.Event()
-    loop = asyncio.new_event_loop()
-    stop = asyncio.Event()
-    failed: list[BaseException] = []
+    if append is None:
+        return on_a_thread(lambda stop, tell: run(system, {"internal"}, stop=stop, on_listening=tell))
+    return on_a_thread(lambda stop, tell: _alone(system, append, limits, stop, tell))
 
-    async def alone(own: Append) -> None:
-        settings = system.settings
-        with _listen(settings.internal_host, settings.internal_port) as listener:
-            server = _server(internal_app(system, append=own), bounded_http(limits))
-            serving = asyncio.create_task(server.serve([listener]))
-            listening.set()
-            await stop.wait()
-            server.should_exit = True
-            await serving
 
-    def go() -> None:
-        try:
-            if append is not None:
-                loop.run_until_complete(alone(append))
-            else:
-                loop.run_until_complete(run(system, {"internal"}, stop=stop, on_listening=listening.set))
-        except BaseException as error:  # noqa: BLE001 - shown by the test's own thread
-            failed.append(error)
-        finally:
-            listening.set()
-            loop.run_until_complete(loop.shutdown_default_executor())
-            loop.close()
-
-    thread = threading.Thread(target=go)
-    thread.start()
-    try:
-        assert listening.wait(timeout=20)
-        assert failed == []
-        yield
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(timeout=40)
-        assert not thread.is_alive()
-        for error in failed:
-            raise error
+async def _alone(
+    system: System, append: Append, limits: ConnectionLimits, stop: asyncio.Event, tell: Callable[[], None]
+) -> None:
+    settings = system.settings
+    with _listen(settings.internal_host, settings.internal_port) as listener:
+        server = _server(internal_app(system, append=append), bounded_http(limits))
+        serving = asyncio.create_task(server.serve([listener]))
+        tell()
+        await stop.wait()
+        server.should_exit = True
+        await serving

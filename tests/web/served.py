@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -200,7 +200,7 @@ def served(db_url: str, folder: Path) -> Iterator[Hospital]:
     )
     try:
         _furnish(hospital)
-        with _running(system):
+        with on_a_thread(lambda stop, tell: run(system, {"public", "console"}, stop=stop, on_listening=tell)):
             yield hospital
     finally:
         system.close()
@@ -256,7 +256,8 @@ def planned(day: date, half: Half, hours: tuple[int, int], capacity: int = 6) ->
 
 
 @contextmanager
-def _running(system: System) -> Iterator[None]:
+def on_a_thread(serve: Callable[[asyncio.Event, Callable[[], None]], Awaitable[None]]) -> Iterator[None]:
+    """What serves until its event is set, on a thread from when it says that it listens until the block ends."""
     listening = threading.Event()
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
@@ -264,7 +265,7 @@ def _running(system: System) -> Iterator[None]:
 
     def go() -> None:
         try:
-            loop.run_until_complete(run(system, {"public", "console"}, stop=stop, on_listening=listening.set))
+            loop.run_until_complete(serve(stop, listening.set))
         except BaseException as error:  # noqa: BLE001 - shown by the test's own thread
             failed.append(error)
         finally:
