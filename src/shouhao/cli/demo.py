@@ -16,6 +16,8 @@ from shouhao.lab.morning import MorningSettings, run_morning
 from shouhao.lab.report import write_report
 from shouhao.lab.running_server import RunningServer
 
+_PIPE_WIDTH = 200  #: a pipe has no edge at which to break lines
+
 
 def demo(
     headless: Annotated[bool, typer.Option("--headless", help="写完报告即结束 End once the report is written")] = False,
@@ -39,6 +41,8 @@ def demo(
 ) -> None:
     """示范医院的一个放号早晨，并写出报告。 A seeded hospital, a real morning, report.html and report.json."""
     console = Console()
+    if not console.is_terminal:
+        console.width = _PIPE_WIDTH
     out.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
 

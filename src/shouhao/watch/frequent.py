@@ -52,7 +52,7 @@ class Counted:
 
     visit: Visit | None  #: None: it was counted already
     near: tuple[str, ...]  #: ids of the visits that it is like, itself left out
-    group: tuple[Visit, ...]  #: all visits of its group, the oldest first; of a crowd some; empty: it is in none
+    group: tuple[Visit, ...]  #: all visits of its group, the oldest first; empty: it is in none, or in a crowd
     days: int  #: of that group
     crowd: bool  #: the group is too large to be a person
 
@@ -122,9 +122,9 @@ class Visits:
         return self._vectors[[self._row[visit.id] for visit in visits]]
 
     def group_of(self, visit_id: str) -> tuple[Visit, ...]:
-        """All visits of a visit's group, the oldest first; of a crowd some."""
+        """All visits of a visit's group, the oldest first; none of a crowd."""
         row = self._row.get(visit_id)
-        return () if row is None else self._group(row)
+        return () if row is None else self._group(row) or ()
 
     def _alike(self, vector: Vector) -> list[int]:
         used, same = len(self._visits), self.rules.same_cos
@@ -167,22 +167,27 @@ class Visits:
         return Counted(
             visit=visit,
             near=tuple(sorted(one.id for one in map(self._visit, self._near[row]))),
-            group=group,
-            days=len({one.day for one in group}),
-            crowd=len(group) > self.rules.crowd_visits,
+            group=group or (),
+            days=len({one.day for one in group or ()}),
+            crowd=group is None,
         )
 
-    def _group(self, row: int) -> tuple[Visit, ...]:
+    def _group(self, row: int) -> tuple[Visit, ...] | None:
+        """A visit's group; None: it is a crowd, which is not walked to its end."""
         start = self._core_of(row)
         if start is None:
             return ()
         cores, waiting = {start}, [start]
-        while waiting and len(cores) <= self.rules.crowd_visits:  # beyond that it is a crowd, however large
+        while waiting:
+            if len(cores) > self.rules.crowd_visits:
+                return None
             more = {other for other in self._near[waiting.pop()] if self._is_core(other)} - cores
             cores |= more
             waiting += more
         edges = {other for core in cores for other in self._near[core]} - cores
         members = cores | {edge for edge in edges if self._core_of(edge) in cores}
+        if len(members) > self.rules.crowd_visits:
+            return None
         return tuple(sorted((self._visit(one) for one in members), key=lambda one: (one.at_us, one.id)))
 
     def _core_of(self, row: int) -> int | None:
