@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.harness import Figure
-from shouhao.detect.live import Follower, Schedule
-from shouhao.detect.live_source import EventLogSource
-from shouhao.detect.live_store import open_store
+from shouhao.detect.live.follow import Follower, Schedule
+from shouhao.detect.live.source import EventLogSource
+from shouhao.detect.live.store import open_store
 from shouhao.kernel.clock import DAY_US, MINUTE_US
 from shouhao.kernel.events import Event
 from shouhao.store import event_log

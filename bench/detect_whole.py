@@ -21,7 +21,7 @@ from bench.detect_inputs import apart, peak_mb, regex_and_count
 from bench.harness import Figure
 from shouhao.lab.scalping.options import Options, Size
 
-_HEAVY = ("duckdb", "ibis", "pyarrow.dataset", "scipy.stats", "shouhao.cli.main", "shouhao.detect.live")
+_HEAVY = ("duckdb", "ibis", "pyarrow.dataset", "scipy.stats", "shouhao.cli.main", "shouhao.detect.live.follow")
 FLOOR_IS = "DuckDB, the combined expression and one count over the same log"
 
 
@@ -88,7 +88,7 @@ def _lines(folder: Path) -> int:
     import duckdb  # noqa: PLC0415 - heavy, and the caller's process does not need it
 
     from shouhao.detect.inputs.read import read_inputs  # noqa: PLC0415
-    from shouhao.detect.live import FAST  # noqa: PLC0415
+    from shouhao.detect.live.follow import FAST  # noqa: PLC0415
     from shouhao.detect.run import analyze, tables_of  # noqa: PLC0415
 
     with duckdb.connect() as connection:

@@ -1,9 +1,9 @@
 """Company: a ring is as suspicious as its members, and nobody is strong by company alone."""
 
 from detect.test_scoring import reason
-from shouhao.detect.company import CompanyPolicy, company
 from shouhao.detect.model import Says, Speaks, Subject, Suspicion
-from shouhao.detect.rings import Edge, Rings
+from shouhao.detect.rings.company import CompanyPolicy, company
+from shouhao.detect.rings.joining import Edge, Rings
 from shouhao.detect.scoring import findings
 
 

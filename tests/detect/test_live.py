@@ -10,12 +10,12 @@ import pyarrow as pa
 import pytest
 
 from detect.tables import EVENT_COLUMNS
-from shouhao.detect.live import FAST, Follower, Schedule
-from shouhao.detect.live_source import EventLogSource
-from shouhao.detect.live_store import FINDINGS, open_store
+from shouhao.detect.live.follow import FAST, Follower, Schedule
+from shouhao.detect.live.source import EventLogSource
+from shouhao.detect.live.store import FINDINGS, open_store
+from shouhao.detect.live.watermark import EventTime
 from shouhao.detect.rules import DETECTORS
 from shouhao.detect.run import analyze, tables_of
-from shouhao.detect.watermark import EventTime
 from shouhao.kernel.clock import DAY_US, HOUR_US, MINUTE_US, SECOND_US, ManualClock, iso
 from shouhao.kernel.events import Event
 from shouhao.store import event_log

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from shouhao.detect.methods import SAME_METHOD, same_method
 from shouhao.detect.model import Says, Subject, Suspicion, Wanted
-from shouhao.detect.rings import Ring
+from shouhao.detect.rings.joining import Ring
+from shouhao.detect.rings.methods import SAME_METHOD, same_method
 from shouhao.detect.scoring import findings
 
 EVERYBODY = 1_000

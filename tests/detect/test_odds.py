@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from shouhao.detect.near_hashes import clusters, tells_something
+from shouhao.detect.counted.near_hashes import clusters, tells_something
 from shouhao.detect.odds import Usual, binomial_tail, poisson_tail, rarity, together, usual, weight_of
 
 chances = st.floats(1e-12, 1.0)

@@ -13,10 +13,10 @@ from detect.examples.hand_over import passed_on
 from detect.people import honest_week
 from detect.tables import tables
 from detect.test_scoring import reason
-from shouhao.detect.cohorts import cohort_edges, suspects_edges
-from shouhao.detect.graphml import write_graphml
 from shouhao.detect.model import Subject
-from shouhao.detect.rings import (
+from shouhao.detect.rings.cohorts import cohort_edges, suspects_edges
+from shouhao.detect.rings.graphml import write_graphml
+from shouhao.detect.rings.joining import (
     Edge,
     RingPolicy,
     Rings,

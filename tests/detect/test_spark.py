@@ -13,7 +13,7 @@ from detect.people import Rows, honest_week
 from detect.tables import tables
 from shouhao.detect import evidence
 from shouhao.detect.model import Suspicion
-from shouhao.detect.rings import edges_in
+from shouhao.detect.rings.joining import edges_in
 from shouhao.detect.rules import DETECTORS
 from shouhao.detect.speaks_for import SpeaksFor
 

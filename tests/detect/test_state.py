@@ -17,8 +17,8 @@ import pytest
 from detect.inputs.made_up_lines import START_US, at, time_local
 from shouhao.detect.inputs.read import read_inputs
 from shouhao.detect.run import analyze, tables_of
-from shouhao.detect.state import FILE_NAME, attached, kept_files
-from shouhao.detect.state_inputs import read_into_state
+from shouhao.detect.state.inputs import read_into_state
+from shouhao.detect.state.kept import FILE_NAME, attached, kept_files
 from shouhao.kernel.clock import DAY_US, iso
 from shouhao.kernel.errors import InvalidInput, Unavailable
 
@@ -246,7 +246,7 @@ def test_a_state_that_is_none_or_in_use_is_refused(tmp_path, days):
 _HOLD = """
 import sys, duckdb
 from pathlib import Path
-from shouhao.detect.state import attached
+from shouhao.detect.state.kept import attached
 with duckdb.connect() as connection, attached(connection, Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shouhao.detect.watermark import NEVER_US, EventTime, ahead_of, first_crossing, mark
+from shouhao.detect.live.watermark import NEVER_US, EventTime, ahead_of, first_crossing, mark
 
 ALLOWED = EventTime(lateness_us=100, ahead_us=50, keep_us=10_000)
 

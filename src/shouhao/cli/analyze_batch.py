@@ -55,7 +55,7 @@ def analyze_files(options: BatchOptions, counting: Counting) -> tuple[dict[str, 
     from shouhao.detect.rules.hot_slots import foretold  # noqa: PLC0415
     from shouhao.detect.run import analyze  # noqa: PLC0415
     from shouhao.detect.shadow import parse_trial, try_out  # noqa: PLC0415
-    from shouhao.detect.state_inputs import read_into_state  # noqa: PLC0415
+    from shouhao.detect.state.inputs import read_into_state  # noqa: PLC0415
 
     out, state = options.out, options.state
     trials = [parse_trial(one) for one in options.shadow]

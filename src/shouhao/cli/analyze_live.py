@@ -17,8 +17,8 @@ from shouhao.kernel.clock import DAY_US, MINUTE_US, SECOND_US
 from shouhao.kernel.errors import InvalidInput, Unavailable
 
 if TYPE_CHECKING:
-    from shouhao.detect.live import Schedule
-    from shouhao.detect.live_store import Progress
+    from shouhao.detect.live.follow import Schedule
+    from shouhao.detect.live.store import Progress
     from shouhao.detect.model import Tables
     from shouhao.detect.run import Analysis
 
@@ -45,9 +45,9 @@ def follow(settings_file: Path | None, options: LiveOptions) -> dict[str, Any]:
     Raises:
         InvalidInput: the folder to replay is the one to write to, or holds no live run.
     """
-    from shouhao.detect.live import Follower  # noqa: PLC0415 - takes seconds, and other commands would wait for it
-    from shouhao.detect.live_source import EventLogSource  # noqa: PLC0415
-    from shouhao.detect.live_store import open_store  # noqa: PLC0415
+    from shouhao.detect.live.follow import Follower  # noqa: PLC0415 - takes seconds, and other commands would wait for it
+    from shouhao.detect.live.source import EventLogSource  # noqa: PLC0415
+    from shouhao.detect.live.store import open_store  # noqa: PLC0415
 
     until_seq, aside = (None, None) if options.replay is None else _done_before(options.replay, options.out)
     with (
@@ -78,8 +78,8 @@ def follow(settings_file: Path | None, options: LiveOptions) -> dict[str, Any]:
 
 
 def _schedule(options: LiveOptions) -> "Schedule":
-    from shouhao.detect.live import Schedule  # noqa: PLC0415 - as above
-    from shouhao.detect.watermark import EventTime  # noqa: PLC0415
+    from shouhao.detect.live.follow import Schedule  # noqa: PLC0415 - as above
+    from shouhao.detect.live.watermark import EventTime  # noqa: PLC0415
 
     allowed = EventTime(lateness_us=options.lateness_s * SECOND_US, keep_us=options.keep_days * DAY_US)
     return Schedule(full_us=options.every_min * MINUTE_US, allowed=allowed)
@@ -87,7 +87,7 @@ def _schedule(options: LiveOptions) -> "Schedule":
 
 def _done_before(replay: Path, out: Path) -> tuple[int, dict[int, str]]:
     """How far a live run has come, and what it put aside."""
-    from shouhao.detect.live_store import FILE_NAME, open_store  # noqa: PLC0415 - as above
+    from shouhao.detect.live.store import FILE_NAME, open_store  # noqa: PLC0415 - as above
 
     if replay.resolve() == out.resolve() or not (replay / FILE_NAME).is_file():
         raise InvalidInput(

@@ -20,9 +20,9 @@ def command() -> list[str]:
 
 def write_pages(inputs: "Inputs", tables: "Tables", analysis: "Analysis", out: Path) -> Path:
     """Write rings.graphml and report.html into a folder; the page's path."""
-    from shouhao.detect.graphml import write_graphml  # noqa: PLC0415 - takes a second, and other commands would wait
     from shouhao.detect.report.page import write_report  # noqa: PLC0415
     from shouhao.detect.reporting import report_of  # noqa: PLC0415
+    from shouhao.detect.rings.graphml import write_graphml  # noqa: PLC0415 - takes a second, and other commands would wait
 
     write_graphml(analysis.rings, out / "rings.graphml")
     made_at = datetime.now(UTC).astimezone(HOSPITAL_ZONE).isoformat(timespec="seconds")

@@ -12,13 +12,13 @@ import ibis
 import pyarrow as pa
 
 from shouhao.detect import evidence
-from shouhao.detect.bonds import bonds
-from shouhao.detect.company import company
 from shouhao.detect.counting import per_minute, united
 from shouhao.detect.inputs.sql import as_dictionaries, drop_relation
-from shouhao.detect.methods import same_method
 from shouhao.detect.model import TABLES, Detector, Source, Speaks, Subject, Suspicion, Tables
-from shouhao.detect.rings import Ring, Rings, belongs, patients_of, with_patients
+from shouhao.detect.rings.bonds import bonds
+from shouhao.detect.rings.company import company
+from shouhao.detect.rings.joining import Ring, Rings, belongs, patients_of, with_patients
+from shouhao.detect.rings.methods import same_method
 from shouhao.detect.rules import DETECTORS
 from shouhao.detect.scoring import Finding, ScoringPolicy, findings
 from shouhao.detect.speaks_for import SpeaksFor

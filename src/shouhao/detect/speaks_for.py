@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 from ibis.expr.types import Table
 
-from shouhao.detect.exculpation import counted_for
+from shouhao.detect.counted.exculpation import counted_for
 from shouhao.detect.model import Says, Speaks, Subject, Suspicion, Tables, Wanted
 from shouhao.kernel.clock import HOUR_US, SECOND_US
 

@@ -5,7 +5,7 @@ import pytest
 from detect.tables import tables, without
 from shouhao.detect.model import Subject
 from shouhao.detect.report import data
-from shouhao.detect.rings import Edge, Rings
+from shouhao.detect.rings.joining import Edge, Rings
 from shouhao.kernel.clock import SECOND_US
 
 RELEASE_US = 1_784_847_600_000_000  # 07:00 in Shanghai

@@ -6,8 +6,8 @@ from detect.detector_checks import rows_behind, suspicions, told
 from detect.examples.bursts import FROM_US, operations
 from detect.people import HOSPITAL_WIFI, HOUR_US, MINUTE_US, SECOND_US, Rows, honest_week
 from detect.tables import tables
+from shouhao.detect.counted.windows import Window
 from shouhao.detect.rules.bursts import Bursts, Policy
-from shouhao.detect.windows import Window
 
 MINUTE_START_US = FROM_US // MINUTE_US * MINUTE_US
 

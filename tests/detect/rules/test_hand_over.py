@@ -9,9 +9,9 @@ from detect.detector_checks import suspicions, told
 from detect.examples.hand_over import SOLD_US, passed_on, sales
 from detect.people import DAY_US, HOUR_US, MINUTE_US, SECOND_US, Rows, honest_week
 from detect.tables import rows_of, tables
+from shouhao.detect.counted.retakes import Retake, StrangerPolicy, judged, snatchers
+from shouhao.detect.counted.returned_slots import retakes
 from shouhao.detect.model import Subject
-from shouhao.detect.retakes import Retake, StrangerPolicy, judged, snatchers
-from shouhao.detect.returned_slots import retakes
 from shouhao.detect.rules.hand_over import HandOver
 
 

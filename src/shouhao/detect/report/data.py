@@ -12,7 +12,6 @@ import ibis
 import pyarrow as pa
 from ibis.expr.types import IntegerValue, Table
 
-from shouhao.detect import rings
 from shouhao.detect.identifiers import prefix_of
 from shouhao.detect.model import Subject, SubjectKind, Tables
 from shouhao.detect.report.model import (
@@ -26,6 +25,7 @@ from shouhao.detect.report.model import (
     RingNode,
     SellOutCurve,
 )
+from shouhao.detect.rings import joining as rings
 from shouhao.kernel.clock import DAY_US, HOUR_US, MINUTE_US, SECOND_US, from_us
 
 OTHERS = 5_000  #: of a kind, at most, that a subject is compared with

@@ -15,9 +15,9 @@ from typing import Any, ClassVar
 import pyarrow as pa
 from ibis.expr.types import Table
 
+from shouhao.detect.counted.visits import counted_visits
 from shouhao.detect.model import Says, Speaks, Subject, Suspicion, Tables, Wanted
 from shouhao.detect.odds import Usual, usual, weight_of, weights_of
-from shouhao.detect.visits import counted_visits
 
 _OWASP = "OAT-005 Scalping"
 

@@ -15,6 +15,7 @@ import ibis
 import pyarrow as pa
 from ibis.expr.types import Table
 
+from shouhao.detect.counted.windows import HOUR, Window, peaks, to_look_at, usual_fill
 from shouhao.detect.counting import (
     WHO,
     head_of,
@@ -30,7 +31,6 @@ from shouhao.detect.model import TABLES, Says, Speaks, Subject, SubjectKind, Sus
 from shouhao.detect.odds import weight_of
 from shouhao.detect.sizes import UsualSize, usual_by_kind
 from shouhao.detect.strongest import strongest
-from shouhao.detect.windows import HOUR, Window, peaks, to_look_at, usual_fill
 from shouhao.kernel.clock import MINUTE_US
 
 OWASP = "OAT-005 Scalping"

@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 import pyarrow as pa
 from ibis.expr.types import Table
 
+from shouhao.detect.counted.fresh_patients import let_go, rushes
 from shouhao.detect.discoveries import beyond_chance
-from shouhao.detect.fresh_patients import let_go, rushes
 from shouhao.detect.model import Says, Speaks, Subject, Suspicion, Tables, Wanted
 from shouhao.detect.odds import Usual, rarity, weight_of
 

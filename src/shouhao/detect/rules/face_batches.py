@@ -16,10 +16,10 @@ import ibis
 import pyarrow as pa
 from ibis.expr.types import Table
 
+from shouhao.detect.counted.near_hashes import clusters, tells_something
 from shouhao.detect.counting import united
 from shouhao.detect.identifiers import in_house
 from shouhao.detect.model import Says, Speaks, Subject, SubjectKind, Suspicion, Tables, Wanted
-from shouhao.detect.near_hashes import clusters, tells_something
 from shouhao.kernel.clock import MINUTE_US
 
 _OWASP = "OAT-020 Account Aggregation"

@@ -16,9 +16,9 @@ import pyarrow as pa
 from ibis.expr.types import Table
 
 from shouhao.detect.identifiers import in_house
-from shouhao.detect.links import links
 from shouhao.detect.model import Says, Speaks, Subject, SubjectKind, Suspicion, Tables, Wanted
 from shouhao.detect.odds import rarity
+from shouhao.detect.rings.links import links
 from shouhao.kernel.clock import DAY_US, HOUR_US
 
 _OWASP = "OAT-019 Account Creation"

@@ -16,11 +16,11 @@ import ibis
 import pyarrow as pa
 from ibis.expr.types import Table
 
+from shouhao.detect.counted.registrations import series_of
 from shouhao.detect.counting import per_minute, united
 from shouhao.detect.identifiers import prefix_of
 from shouhao.detect.model import Says, Speaks, Subject, Suspicion, Tables, Wanted
 from shouhao.detect.odds import Usual, binomial_tail, poisson_tail, weight_of
-from shouhao.detect.registrations import series_of
 from shouhao.kernel.clock import MINUTE_US
 
 _OWASP = "OAT-019 Account Creation"

@@ -16,12 +16,12 @@ from typing import ClassVar, TypeVar
 import pyarrow as pa
 from ibis.expr.types import Table
 
+from shouhao.detect.counted.partners import circles, prepared_hand_overs
+from shouhao.detect.counted.preparations import known_before, prepared, ready
+from shouhao.detect.counted.retakes import Judged, Retake, StrangerPolicy, judged, retakes_of, snatchers, suspicion
+from shouhao.detect.counted.returned_slots import looks, relations, retakes, retook
 from shouhao.detect.model import Says, Speaks, Subject, Suspicion, Tables
 from shouhao.detect.odds import binomial_tail, together, usual, weight_of
-from shouhao.detect.partners import circles, prepared_hand_overs
-from shouhao.detect.preparations import known_before, prepared, ready
-from shouhao.detect.retakes import Judged, Retake, StrangerPolicy, judged, retakes_of, snatchers, suspicion
-from shouhao.detect.returned_slots import looks, relations, retakes, retook
 from shouhao.detect.spans import span
 from shouhao.kernel.clock import SECOND_US
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 from ibis.expr.types import Table
 
-from shouhao.detect.extra_slots import extras, looks_without_need, newly_bound
+from shouhao.detect.counted.extra_slots import extras, looks_without_need, newly_bound
 from shouhao.detect.model import Says, Speaks, Subject, Suspicion, Tables, Wanted
 from shouhao.detect.odds import Usual, usual, weight_of
 from shouhao.kernel.clock import DAY_US

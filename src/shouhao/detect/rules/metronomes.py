@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 from ibis.expr.types import Table
 
-from shouhao.detect.beats import (
+from shouhao.detect.counted.beats import (
     EXACT_US,
     SECOND_TIGHT_US,
     TIGHT,

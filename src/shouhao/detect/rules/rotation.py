@@ -15,14 +15,14 @@ import ibis
 import pyarrow as pa
 from ibis.expr.types import Table
 
+from shouhao.detect.counted.paces import PacePolicy, counted_paces, judged_paces
+from shouhao.detect.counted.windows import HOUR, Window, peaks
 from shouhao.detect.counting import WHO, kinds_in, operations_of, per_minute, united
 from shouhao.detect.identifiers import prefix_of
 from shouhao.detect.model import TABLES, Says, Speaks, Subject, SubjectKind, Suspicion, TableName, Tables, Wanted
 from shouhao.detect.odds import weight_of
-from shouhao.detect.paces import PacePolicy, counted_paces, judged_paces
 from shouhao.detect.sizes import UsualSize, usual_by_kind
 from shouhao.detect.strongest import strongest
-from shouhao.detect.windows import HOUR, Window, peaks
 from shouhao.kernel.clock import HOUR_US
 
 OWASP = "OAT-005 Scalping"

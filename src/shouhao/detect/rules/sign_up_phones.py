@@ -15,9 +15,9 @@ from typing import Any, ClassVar
 import pyarrow as pa
 from ibis.expr.types import Table
 
+from shouhao.detect.counted.registrations import moved_on
 from shouhao.detect.model import Says, Speaks, Subject, Suspicion, Tables, Wanted
 from shouhao.detect.odds import rarity
-from shouhao.detect.registrations import moved_on
 
 _OWASP = "OAT-019 Account Creation"
 

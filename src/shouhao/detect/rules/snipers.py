@@ -19,12 +19,20 @@ from typing import Any, ClassVar
 import pyarrow as pa
 from ibis.expr.types import Table
 
-from shouhao.detect.browsing import LOOKS_BACK_US, unlooked
+from shouhao.detect.counted.browsing import LOOKS_BACK_US, unlooked
+from shouhao.detect.counted.reactions import (
+    Crowd,
+    attempts,
+    crowd_counts,
+    crowds,
+    kinds_of_attempts,
+    once_counts,
+    worth_a_look,
+)
 from shouhao.detect.counting import WHO, kinds_in, united
 from shouhao.detect.discoveries import beyond_chance
 from shouhao.detect.model import Says, Speaks, Subject, Suspicion, Tables, Wanted
 from shouhao.detect.odds import Usual, usual, weight_of
-from shouhao.detect.reactions import Crowd, attempts, crowd_counts, crowds, kinds_of_attempts, once_counts, worth_a_look
 from shouhao.kernel.clock import MINUTE_US, SECOND_US
 
 OWASP = "OAT-005 Scalping"

@@ -17,11 +17,11 @@ import ibis
 import pyarrow as pa
 from ibis.expr.types import Table
 
+from shouhao.detect.counted.retakes import Retake, retakes_of
+from shouhao.detect.counted.returned_slots import RETURNS, returns, swaps
 from shouhao.detect.identifiers import in_house
 from shouhao.detect.model import Says, Speaks, Subject, Suspicion, Tables, Wanted
 from shouhao.detect.odds import rarity, usual, weight_of
-from shouhao.detect.retakes import Retake, retakes_of
-from shouhao.detect.returned_slots import RETURNS, returns, swaps
 from shouhao.detect.spans import span
 from shouhao.kernel.clock import SECOND_US
 

@@ -17,12 +17,12 @@ from typing import Any
 import pyarrow as pa
 from ibis.expr.types import Table
 
+from shouhao.detect.counted.fresh_patients import bindings
+from shouhao.detect.counted.retakes import Judged, Retake
 from shouhao.detect.discoveries import beyond_chance
-from shouhao.detect.fresh_patients import bindings
 from shouhao.detect.identifiers import in_house
 from shouhao.detect.model import Subject
 from shouhao.detect.odds import together
-from shouhao.detect.retakes import Judged, Retake
 from shouhao.kernel.clock import DAY_US, HOUR_US, MINUTE_US
 
 _MOST_AGE_US = DAY_US

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from math import log2
 from typing import Any
 
-from shouhao.detect.cohorts import DEEDS
 from shouhao.detect.families import family_of
 from shouhao.detect.identifiers import IdentifierKind
 from shouhao.detect.model import Says, Speaks, Subject, Suspicion, Wanted
 from shouhao.detect.odds import binomial_tail, weight_of
-from shouhao.detect.rings import Ring, RingEdge
+from shouhao.detect.rings.cohorts import DEEDS
+from shouhao.detect.rings.joining import Ring, RingEdge
 
 _COLUMNS: Mapping[IdentifierKind, str] = {
     "device": "device_id",

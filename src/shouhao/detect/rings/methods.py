@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shouhao.detect.model import Says, Speaks, Subject, Suspicion
-from shouhao.detect.rings import Ring
+from shouhao.detect.rings.joining import Ring
 
 SAME_METHOD = "rings.same_method"
 #: What a reason says of how somebody works, the more telling first: of several, the first holds.

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
-from shouhao.detect.rings import Ring
+from shouhao.detect.rings.joining import Ring
 from shouhao.kernel.clock import iso
 
 _RETURN = {"\r": "&#13;"}  # a reader would make a line end of it

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import ibis
 from ibis.expr.types import Table
 
+from shouhao.detect.counted.returned_slots import RETURNS
 from shouhao.detect.identifiers import in_house
-from shouhao.detect.returned_slots import RETURNS
 from shouhao.kernel.clock import DAY_US
 
 _ABOUT = r'"about"\s*:\s*"([^"]+)"'

@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 import structlog
 
-from shouhao.detect.live_source import LiveSource, Rows
-from shouhao.detect.live_store import LiveStore, Progress
-from shouhao.detect.live_versions import Look, Pace, lines_of
+from shouhao.detect.live.source import LiveSource, Rows
+from shouhao.detect.live.store import LiveStore, Progress
+from shouhao.detect.live.versions import Look, Pace, lines_of
+from shouhao.detect.live.watermark import NEVER_US, EventTime, Int64s, Marks, ahead_of, first_crossing, mark, tick_of
 from shouhao.detect.model import Detector, Tables
 from shouhao.detect.prepared import Prepared
 from shouhao.detect.rules.bursts import Bursts
 from shouhao.detect.rules.hammering import Hammering
 from shouhao.detect.run import Analysis, analyze, tables_of
-from shouhao.detect.watermark import NEVER_US, EventTime, Int64s, Marks, ahead_of, first_crossing, mark, tick_of
 from shouhao.kernel.clock import DAY_US, HOUR_US, MINUTE_US, Clock, iso
 
 FAST: tuple[type[Detector], ...] = (Bursts, Hammering)

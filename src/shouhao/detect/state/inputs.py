@@ -20,9 +20,9 @@ from shouhao.detect.inputs.problems import Problems
 from shouhao.detect.inputs.read import Inputs
 from shouhao.detect.inputs.skew import estimate_skews
 from shouhao.detect.model import Source
-from shouhao.detect.state import KeptFile, attached, forget, kept_files, rows_left
-from shouhao.detect.state_reading import Added, Reading, add_files
-from shouhao.detect.state_tables import make_events, make_hits
+from shouhao.detect.state.kept import KeptFile, attached, forget, kept_files, rows_left
+from shouhao.detect.state.reading import Added, Reading, add_files
+from shouhao.detect.state.tables import make_events, make_hits
 from shouhao.kernel.clock import DAY_US
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ import ibis
 import pyarrow as pa
 from ibis.expr.types import Table
 
+from shouhao.detect.counted.visits import outcomes
 from shouhao.detect.counting import endpoint_of, is_operation, per_minute, united
 from shouhao.detect.identifiers import IdentifierKind, in_house, prefix_of
-from shouhao.detect.links import links
 from shouhao.detect.model import Subject, Tables
-from shouhao.detect.visits import outcomes
+from shouhao.detect.rings.links import links
 from shouhao.kernel.clock import HOUR_US
 
 _MOST_ACCOUNTS = 400  # on one device; more is a terminal, and in the house table

@@ -18,10 +18,10 @@ import numpy as np
 import pyarrow as pa
 
 from shouhao.detect.attached import attach
-from shouhao.detect.live_source import Rows
-from shouhao.detect.live_versions import Line, Pace, Told
+from shouhao.detect.live.source import Rows
+from shouhao.detect.live.versions import Line, Pace, Told
+from shouhao.detect.live.watermark import NEVER_US, Marks
 from shouhao.detect.model import HIT_COLUMNS
-from shouhao.detect.watermark import NEVER_US, Marks
 from shouhao.kernel.errors import InvalidInput
 from shouhao.kernel.events import Event
 

@@ -9,10 +9,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from shouhao.detect.counted.preparations import Prepared, by_pair
+from shouhao.detect.counted.retakes import Retake, suspicion
 from shouhao.detect.model import Says, Subject, Suspicion
 from shouhao.detect.odds import binomial_tail, together, weight_of
-from shouhao.detect.preparations import Prepared, by_pair
-from shouhao.detect.retakes import Retake, suspicion
 from shouhao.kernel.clock import MINUTE_US
 
 PREPARED = "hand_over.prepared"

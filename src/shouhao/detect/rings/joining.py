@@ -23,11 +23,11 @@ from ibis.expr.types import Table
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from shouhao.detect.articulation import articulations
-from shouhao.detect.communities import communities
 from shouhao.detect.identifiers import IdentifierKind
-from shouhao.detect.links import links
 from shouhao.detect.model import Subject, Suspicion, Tables
+from shouhao.detect.rings.articulation import articulations
+from shouhao.detect.rings.communities import communities
+from shouhao.detect.rings.links import links
 
 Identifier = tuple[IdentifierKind, str]
 #: What suspects may have in common. A network is not among it, for two gangs hire from one provider; and a patient or

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shouhao.detect.cohorts import cohort_edges, suspects_edges, suspects_of
 from shouhao.detect.model import Speaks, Suspicion, Tables
-from shouhao.detect.rings import Edge, edges_in, edges_of, hand_over_edges
+from shouhao.detect.rings.cohorts import cohort_edges, suspects_edges, suspects_of
+from shouhao.detect.rings.joining import Edge, edges_in, edges_of, hand_over_edges
 
 
 def bonds(tables: Tables, said: Sequence[Suspicion | Speaks], *, everybody: int) -> list[Edge]:

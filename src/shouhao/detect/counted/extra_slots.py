@@ -3,7 +3,7 @@
 import ibis
 from ibis.expr.types import Table
 
-from shouhao.detect.fresh_patients import bindings
+from shouhao.detect.counted.fresh_patients import bindings
 from shouhao.kernel.clock import DAY_US, HOUR_US
 
 _SHIFT_US = 8 * HOUR_US  # the hospital's zone

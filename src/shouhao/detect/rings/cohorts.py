@@ -14,7 +14,7 @@ from typing import Any
 from shouhao.detect.families import family_of
 from shouhao.detect.model import Subject, Suspicion
 from shouhao.detect.odds import binomial_tail
-from shouhao.detect.rings import SUSPECTS_SHARE, Edge
+from shouhao.detect.rings.joining import SUSPECTS_SHARE, Edge
 
 #: What one does, rather than what one is or whom one knows.
 DEEDS = ("complaints", "faces", "machine", "addresses", "trade", "customers", "visits", "favours")

@@ -18,7 +18,7 @@ from shouhao.detect.inputs.files import InputFile, Text, forget
 from shouhao.detect.inputs.lines import cut, ranges
 from shouhao.detect.inputs.mapping import Names
 from shouhao.detect.inputs.problems import Problems
-from shouhao.detect.state import EVENTS, HITS, KeptFile, kept_files, put_file
+from shouhao.detect.state.kept import EVENTS, HITS, KeptFile, kept_files, put_file
 from shouhao.kernel.errors import InvalidInput
 
 if TYPE_CHECKING:

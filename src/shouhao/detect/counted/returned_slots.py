@@ -10,8 +10,8 @@ import ibis
 from ibis.expr.types import BooleanValue, IntegerColumn, Table
 
 from shouhao.detect.identifiers import HUB_FROM, IdentifierKind, in_house
-from shouhao.detect.links import shared_links
 from shouhao.detect.model import Tables
+from shouhao.detect.rings.links import shared_links
 from shouhao.kernel.clock import MINUTE_US, SECOND_US
 
 RETURNS = ("cancelled", "expired")

@@ -20,7 +20,7 @@ from shouhao.detect.inputs.log_times import DatedLines, DatedLog
 from shouhao.detect.inputs.overlaps import Overlap, find_overlaps
 from shouhao.detect.inputs.sql import as_dictionaries, drop_relation
 from shouhao.detect.model import HIT_COLUMNS
-from shouhao.detect.state import KeptFile
+from shouhao.detect.state.kept import KeptFile
 from shouhao.kernel.events import Event
 
 if TYPE_CHECKING:

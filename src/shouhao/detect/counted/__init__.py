@@ -1,0 +1,1 @@
+"""Counted: what the rules judge by, one subject a file; nothing here says what a count means."""

@@ -1,0 +1,1 @@
+"""Live: the engine led along an event log."""

@@ -1,0 +1,1 @@
+"""Rings: who belongs together, by what, and how that is told."""

@@ -1,0 +1,1 @@
+"""State: what nightly runs keep of the nights before."""
