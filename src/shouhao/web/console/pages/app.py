@@ -21,7 +21,23 @@ from shouhao.web.asgi import App
 from shouhao.web.staff_cookie import cookie_of
 
 #: Addresses of pages; each has a module of its name under static/pages.
-PAGES = ("sign-in", "wall", "alarm", "morning", "watchlist", "approvals", "staff", "register", "law", "cameras")
+PAGES = (
+    "sign-in",
+    "wall",
+    "alarm",
+    "morning",
+    "findings",
+    "finding",
+    "policies",
+    "desk",
+    "tips",
+    "watchlist",
+    "approvals",
+    "staff",
+    "register",
+    "law",
+    "cameras",
+)
 #: How the paths begin that are no pages.
 API_PATHS = ("/api/", "/healthz", "/readyz", "/guard")
 
@@ -55,6 +71,7 @@ def pages_app(settings: Settings) -> App:
         Route("/", home),
         *(Route(f"/{name}", page) for name in PAGES),
         Route("/alarm/{alarm_id}", page),
+        Route("/finding/{finding_id}", page),
         Route("/console/{version}/{name:path}", _static),
     ]
     return Starlette(routes=routes)

@@ -8,6 +8,10 @@ import { ROLES, choose, documentLanguage, isEnglish, pair, say } from "./words.j
 const PAGES = {
   wall: [["监控墙", "Wall"], ["monitoring", "security", "police_liaison", "auditor"]],
   morning: [["今日放号", "Morning"], ["outpatient_office", "it", "auditor", "approver"]],
+  findings: [["检测发现", "Findings"], ["security", "outpatient_office", "it", "police_liaison", "auditor"]],
+  desk: [["患者服务台", "Patients’ desk"], ["window", "reviewer", "outpatient_office", "approver"]],
+  policies: [["策略", "Policies"], ["outpatient_office", "approver", "it", "auditor"]],
+  tips: [["举报", "Tips"], ["security", "outpatient_office", "auditor"]],
   cameras: [["摄像机", "Cameras"], ["security", "monitoring", "it", "auditor", "data_protection", "administrator"]],
   watchlist: [["布控名单", "Watchlist"], ["security", "police_liaison", "approver", "data_protection", "auditor"]],
   approvals: [["审批", "Approvals"], []],
@@ -67,7 +71,7 @@ async function begin() {
   const content = h("div", { class: `page page-${name}` }, h("p", { class: "empty" }, say("正在载入…", "Loading…")));
   show(place, frame(who, name, content));
   place.removeAttribute("aria-busy");
-  const title = PAGES[name] ? pair(PAGES[name][0]) : say("报警", "Alarm");
+  const title = PAGES[name] ? pair(PAGES[name][0]) : name === "finding" ? say("检测发现", "Finding") : say("报警", "Alarm");
   document.title = `${title} · ${say("守号控制台", "Shouhao console")}`;
   try {
     const { page } = await import(`./pages/${name.replace("-", "_")}.js`);

@@ -1,0 +1,8 @@
+// Policies.
+
+import { h, show } from "../dom.js";
+import { say } from "../words.js";
+
+export async function page(place) {
+  show(place, h("h1", {}, say("策略", "Policies")));
+}
