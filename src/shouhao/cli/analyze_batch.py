@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from shouhao.cli.analyze_pages import command, write_pages
+from shouhao.cli.analyze_pages import begin, command, write_pages
 from shouhao.kernel.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def analyze_files(options: BatchOptions, counting: Counting) -> tuple[dict[str, 
     out, state = options.out, options.state
     trials = [parse_trial(one) for one in options.shadow]
     known = read_networks(options.networks) if options.networks is not None else None
-    out.mkdir(parents=True, exist_ok=True)
+    begin(out)
     with tempfile.TemporaryDirectory(dir=out) as spool, duckdb.connect(str(Path(spool, "rows.duckdb"))) as connection:
         read = read_inputs if state is None else partial(read_into_state, folder=state, keep_days=options.keep_days)
         inputs = read(

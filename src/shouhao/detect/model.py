@@ -8,10 +8,11 @@ which do not depend on each other add up.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
-import pyarrow as pa
-from ibis.expr.types import Table
+if TYPE_CHECKING:  # they take seconds, and whoever reads what was found needs neither
+    import pyarrow as pa
+    from ibis.expr.types import Table
 
 SubjectKind = Literal["account", "device", "ip", "prefix", "staff", "ring", "patient", "payer", "session"]
 TableName = Literal["events", "hits"]
@@ -113,12 +114,12 @@ class Speaks:
 class Tables:
     """What detectors count in. A column that no input has is there and null; `has` tells which carry anything."""
 
-    hits: Table
-    events: Table
+    hits: "Table"
+    events: "Table"
     has: frozenset[str]  #: "hits.ip", "events.device_id", ...: columns with at least one value
-    per_minute: Table | None = None  #: of hits, where counting.py has made it once for all rules
-    events_per_minute: Table | None = None  #: of events, likewise
-    networks: Table | None = None  #: prefix (as identifiers.py writes it), asn (int64), name: who runs which network
+    per_minute: "Table | None" = None  #: of hits, where counting.py has made it once for all rules
+    events_per_minute: "Table | None" = None  #: of events, likewise
+    networks: "Table | None" = None  #: prefix (as identifiers.py writes it), asn (int64), name: who runs which network
 
 
 class Detector(Protocol):
@@ -137,10 +138,10 @@ class Detector(Protocol):
         """Judge by this policy, or by the rule's own."""
         ...
 
-    def count(self, tables: Tables) -> Mapping[str, Table]:
+    def count(self, tables: Tables) -> "Mapping[str, Table]":
         """The heavy counting: a few expressions whose results are small. Nothing is run here."""
         ...
 
-    def judge(self, counted: Mapping[str, pa.Table]) -> Iterable[Suspicion | Speaks]:
+    def judge(self, counted: "Mapping[str, pa.Table]") -> Iterable[Suspicion | Speaks]:
         """What the counts mean. Pure, and in an order that depends on the counts alone."""
         ...

@@ -175,7 +175,8 @@ def rhythms(tables: Tables, suspects: Mapping[str, Sequence[Subject]]) -> dict[s
 def ring_nodes(ring: rings.Ring, *, finding_id: str) -> Ring:
     """A ring as it is drawn: members on one side, what they share on the other."""
     members = [RingNode(kind=member.kind, id=member.id) for member in ring.members]
-    shared = sorted({(one.edge.kind, one.edge.value) for one in ring.edges})
+    shared_by = {(one.edge.kind, one.edge.value): one.shared_by for one in ring.edges}
+    shared = sorted(shared_by)
     place = {(node.kind, node.id): n for n, node in enumerate(members)}
     place |= {(f"shared {kind}", value): len(members) + n for n, (kind, value) in enumerate(shared)}
     edges = [
@@ -184,11 +185,15 @@ def ring_nodes(ring: rings.Ring, *, finding_id: str) -> Ring:
             b=place[(f"shared {one.edge.kind}", one.edge.value)],
             weight=one.weight,
             bridge=one.bridge,
+            n=one.edge.n,
+            first_at_us=one.edge.first_at_us,
+            last_at_us=one.edge.last_at_us,
         )
         for one in ring.edges
         if (one.edge.member.kind, one.edge.member.id) in place
     ]
-    nodes = (*members, *(RingNode(kind=kind, id=value) for kind, value in shared))
+    things = (RingNode(kind=kind, id=value, shared_by=shared_by[(kind, value)]) for kind, value in shared)
+    nodes = (*members, *things)
     return Ring(finding_id=finding_id, nodes=nodes, edges=tuple(edges))
 
 

@@ -12,6 +12,8 @@ from shouhao.detect.model import Level, Says, TableName
 
 Compression = Literal["none", "gzip", "zstd"]
 
+VERSION = 1  #: of a report as a file holds it; a change that older readers would misread makes it one more
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRead:
@@ -93,6 +95,7 @@ class RingNode:
 
     kind: str  #: account, device, payer, phone, ip, prefix, face, frame, patient, staff, ...
     id: str
+    shared_by: int | None = None  #: accounts that have used it, in all the data; None for a member
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +106,9 @@ class RingEdge:
     b: int  #: what it shares
     weight: float
     bridge: bool = False  #: without what is shared here the ring would fall apart
+    n: int = 1  #: how often it was used
+    first_at_us: int = 0
+    last_at_us: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,3 +223,4 @@ class Report:
     detector_versions: Mapping[str, int]
     activity: Activity | None = None
     level_from: Mapping[Level, float] = field(default_factory=dict)  #: score from which a level is reached
+    version: int = VERSION

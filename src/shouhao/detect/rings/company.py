@@ -28,6 +28,19 @@ _COLUMNS: Mapping[IdentifierKind, str] = {
     "frame": "frame_hash",
     "ip": "ip",
 }
+_KIND_WORDS: Mapping[IdentifierKind, tuple[str, str]] = {
+    "device": ("设备", "device"),
+    "payer": ("付款人", "payer"),
+    "phone": ("手机号", "phone"),
+    "patient": ("就诊人", "patient"),
+    "session_token": ("登录会话", "sign-in"),
+    "face": ("人脸", "face"),
+    "frame": ("画面", "frame"),
+    "ip": ("网络地址", "address"),
+    "prefix": ("网段", "prefix"),
+    "hand_over": ("转手", "hand-over"),
+    "cohort": ("同一批", "one batch"),
+}
 _IN_HITS = ("device", "session_token", "ip")
 _DEED_SAYS = {
     "complaints": ("被投诉", "complained of"),
@@ -216,9 +229,10 @@ def _shared(ring: Ring, named: tuple[Subject, ...], weight: float, policy: Compa
 def _shared_says(ring: Ring) -> Says:
     things = len({(one.edge.kind, one.edge.value) for one in ring.edges})
     bridges = len({(one.edge.kind, one.edge.value) for one in ring.edges if one.bridge})
+    zh, en = zip(*(_KIND_WORDS[kind] for kind in ring.kinds), strict=True)
     return Says(
-        zh=f"{len(ring.members)} 个账号共用 {things} 个标识（{'、'.join(ring.kinds)}），其中 {bridges} 个是唯一的连接",
-        en=f"{len(ring.members)} accounts share {things} identifiers ({', '.join(ring.kinds)}), "
+        zh=f"{len(ring.members)} 个账号共用 {things} 个标识（{'、'.join(zh)}），其中 {bridges} 个是唯一的连接",
+        en=f"{len(ring.members)} accounts share {things} identifiers ({', '.join(en)}), "
         f"{bridges} of which alone hold parts together",
     )
 
