@@ -19,6 +19,7 @@ from shouhao.staff.approvals import (
     find,
     pending,
     search,
+    stop,
     use,
     withdraw,
 )
@@ -250,3 +251,19 @@ def test_what_was_swapped_in_the_table_is_not_used(db, change):
         used(db, wanted.id)
     with db.read() as connection:
         assert connection.execute(select(approvals.c.state)).scalar_one() == "approved"
+
+
+def test_what_can_no_longer_be_done_ends_as_refused_and_says_why(db):
+    wanted = asked(db)
+    why = InvalidInput("entry_id", zh="已撤下", en="is off the list")
+    with pytest.raises(NotApproved), db.write() as connection:
+        stop(connection, wanted.id, why, now_us=NOW)
+    decided(db, wanted.id)
+    with db.write() as connection:
+        ended = stop(connection, wanted.id, why, now_us=NOW + SECOND)
+    assert (ended.state, ended.stopped.code, ended.stopped.zh) == ("refused", "invalid", "entry_id：已撤下")
+    assert [(one.operator_id, one.approve) for one in ended.decisions] == [("op_second", True)], "people's words stand"
+    with pytest.raises(ApprovalEnded):
+        used(db, wanted.id)
+    with pytest.raises(ApprovalEnded), db.write() as connection:
+        stop(connection, wanted.id, why, now_us=NOW + SECOND)

@@ -4,20 +4,24 @@ import json
 from typing import Any
 
 from shouhao.kernel.clock import DAY_US, iso
+from web.policed import ask, changed, decide
 from web.served import NOW_US, Hospital, error_of
 
 DRAW: dict[str, Any] = {"body": {"kind": "draw"}, "reason": "试行抽签"}
 
 
-def test_a_policy_is_added_compared_rolled_back_and_retired(hospital: Hospital) -> None:
+def test_a_policy_is_asked_for_agreed_to_compared_rolled_back_and_retired(hospital: Hospital) -> None:
     office, auditor = hospital.staff("outpatient_office"), hospital.staff("auditor")
     path = "/release-policies/department:CARD"
     made = office.post(path, json=DRAW, key="p1")
-    assert (made.status_code, made.json()["version"]) == (201, 1), made.text
+    assert (made.status_code, made.json()["state"]) == (202, "asked"), made.text
     assert office.post(path, json=DRAW, key="p1").json() == made.json()
+    listed = auditor.get("/release-policies").json()
+    assert (listed["scopes"], [one["approval_id"] for one in listed["pending"]]) == ([], [made.json()["approval_id"]])
+    assert decide(hospital.staff("approver"), made.json()["approval_id"]).json()["state"] == "used"
     mixed = {"kind": "mixed", "mixed": {"parts": {"draw": "50%"}}}
     later = iso(NOW_US + DAY_US)
-    assert office.post(path, json={**DRAW, "body": mixed, "effective_at": later}).json()["version"] == 2
+    changed(hospital, path, {**DRAW, "body": mixed, "effective_at": later})
     (scope,) = auditor.get("/release-policies").json()["scopes"]
     assert (scope["scope"], scope["version"], scope["body"]["kind"]) == ("department:CARD", 1, "draw")
     assert (scope["next_version"], scope["next_effective_at"], scope["inherits"]) == (2, later, False)
@@ -26,19 +30,33 @@ def test_a_policy_is_added_compared_rolled_back_and_retired(hospital: Hospital) 
         (1, "in_force", "试行抽签"),
         (2, "planned", "试行抽签"),
     ]
+    assert [(v["made_by"]["staff_name"], v["made_by"]["approved_by_name"]) for v in versions] == [
+        ("outpatient_office", "approver")
+    ] * 2
     changes = auditor.get(f"{path}/diff?from_version=1&to_version=2").json()["changes"]
     assert changes == [
         {"field": "kind", "before": "draw", "after": "mixed"},
         {"field": "mixed.parts.draw", "before": None, "after": "50%"},
     ]
-    back = office.post(f"{path}/roll-back", json={"version": 1, "reason": "恢复"})
-    assert (back.status_code, back.json()["version"]) == (201, 3)
-    assert office.post(f"{path}/retire", json={"reason": "停用"}).json()["version"] == 4
+    changed(hospital, f"{path}/roll-back", {"version": 1, "reason": "恢复"})
+    changed(hospital, f"{path}/retire", {"reason": "停用"})
     (scope,) = auditor.get("/release-policies").json()["scopes"]
     assert (scope["inherits"], scope["body"]) == (True, {"kind": "inherit"})
+    history = auditor.get(path).json()
+    assert (history["rules"]["kind"], history["rules"]["version"]) == ("release:everywhere", 0)
     assert error_of(office.post(f"{path}/retire", json={"reason": "停用"}))["code"] == "not_found"
     assert [e["detail"]["version"] for e in hospital.events("policy_changed")] == [1, 2, 3, 4]
     hospital.assert_sound()
+
+
+def test_who_asked_may_withdraw_and_nothing_happened(hospital: Hospital) -> None:
+    before = hospital.state()["policies"]
+    approval_id = ask(hospital, "/release-policies/everywhere", DRAW)
+    said = hospital.staff("outpatient_office").post(f"/approvals/{approval_id}/withdrawal", json={"reason": "写错了"})
+    assert said.json()["state"] == "withdrawn"
+    assert error_of(decide(hospital.staff("approver"), approval_id))["code"] == "staff.approval_ended"
+    assert hospital.staff("it").get("/release-policies").json()["pending"] == []
+    assert hospital.state()["policies"] == before
 
 
 def test_a_broken_rule_is_named_within_the_body(hospital: Hospital) -> None:
@@ -63,7 +81,7 @@ def test_a_broken_rule_is_named_within_the_body(hospital: Hospital) -> None:
     assert error_of(office.post("/release-policies/everywhere", json={**DRAW, "reason": ""}))["field"] == "reason"
     gone = office.get("/release-policies/everywhere/diff?from_version=1&to_version=2")
     assert (gone.status_code, error_of(gone)["field"]) == (404, "from_version")
-    assert hospital.state() == before
+    assert hospital.state() == before, "not even an approval"
 
 
 def test_a_dry_run_says_what_would_have_been_and_writes_nothing(hospital: Hospital) -> None:
@@ -72,7 +90,7 @@ def test_a_dry_run_says_what_would_have_been_and_writes_nothing(hospital: Hospit
         hospital.booking_of(member, hospital.patient_of(member, order, name))
     hospital.clock.advance(seconds=60)
     before, events = hospital.state(), len(hospital.events("policy_changed"))
-    for role in ("outpatient_office", "approver", "auditor"):
+    for role in ("outpatient_office", "approver", "it", "auditor"):
         sent = {"body": {"kind": "draw"}, "days": 7, "runs": 3}
         said = hospital.staff(role).post("/release-policies/everywhere/dry-run", json=sent, key=None)
         assert said.status_code == 200, said.text
@@ -93,7 +111,7 @@ def test_only_the_outpatient_office_changes_and_only_staff_who_may_read(hospital
             caller.post(f"{path}/roll-back", json={"version": 1, "reason": "恢复"}),
             caller.post(f"{path}/retire", json={"reason": "停用"}),
         ]
-        if role not in {"approver", "auditor"}:
+        if role not in {"approver", "it", "auditor"}:
             tried += [
                 caller.get("/release-policies"),
                 caller.get(path),

@@ -1,5 +1,6 @@
 """Release policies as staff set them: added as versions, tried on past demand, compared, rolled back, retired.
 
+Who may let a change happen is decided in policy_approvals.py; a hospital that is set up is furnished with these.
 Nothing is ever changed: going back adds the old words as the next version, and retiring a scope adds a version that
 leaves it to the wider one. Whoever announced a window keeps it: no version begins within one.
 """
@@ -74,32 +75,48 @@ def add_release_policy(
     staff_id: str,
     reason: str,
     now_us: int,
+    approval_id: str | None = None,
 ) -> int:
     """Add a version for a scope and return its number.
 
     Args:
         scope: as `check_scope` has it.
         body: as `release_from` reads it, or `INHERIT` to leave the scope to the wider ones.
+        approval_id: who agreed; None where a hospital is being set up.
     Raises:
-        InvalidInput: the scope, a rule, the moment or the reason cannot be; `mixed.parts` when a planned session that
-            this policy would rule is too small for its parts.
+        InvalidInput, NotFound, ReleaseWindowOpen: as `check_release_policy`, and for a reason that says nothing.
+    """
+    said = written_reason("reason", reason)
+    whole = check_release_policy(connection, scope=scope, body=body, effective_at_us=effective_at_us, now_us=now_us)
+    kind = PREFIX + scope
+    version = policies.add(
+        connection, kind, whole, effective_at_us=effective_at_us, staff_id=staff_id, reason=said, now_us=now_us
+    )
+    detail = {"kind": kind, "version": version, "effective_at_us": effective_at_us, "body": whole}
+    if approval_id is not None:
+        detail["approval_id"] = approval_id
+    changed = Event(at_us=now_us, kind="policy_changed", staff_id=staff_id, detail=detail)
+    event_log.append(connection, [changed])
+    return version
+
+
+def check_release_policy(
+    connection: Connection, *, scope: str, body: Mapping[str, Any], effective_at_us: int, now_us: int
+) -> dict[str, Any]:
+    """The whole body of a version that may be added for this scope, as things are now.
+
+    Raises:
+        InvalidInput: the scope, a rule or the moment cannot be; `mixed.parts` when a planned session that this policy
+            would rule is too small for its parts.
         NotFound: there is no such doctor or department.
         ReleaseWindowOpen: it would begin while a session of the scope takes entries, or is not drawn yet.
     """
     _known_scope(connection, scope)
     if effective_at_us < now_us:
         raise InvalidInput("effective_at", zh="不能早于现在", en="must not be in the past")
-    said = written_reason("reason", reason)
     whole = whole_body(body)
-    kind = PREFIX + scope
-    _check_sessions(connection, kind, whole, effective_at_us=effective_at_us)
-    version = policies.add(
-        connection, kind, whole, effective_at_us=effective_at_us, staff_id=staff_id, reason=said, now_us=now_us
-    )
-    detail = {"kind": kind, "version": version, "effective_at_us": effective_at_us, "body": whole}
-    changed = Event(at_us=now_us, kind="policy_changed", staff_id=staff_id, detail=detail)
-    event_log.append(connection, [changed])
-    return version
+    _check_sessions(connection, PREFIX + scope, whole, effective_at_us=effective_at_us)
+    return whole
 
 
 def retire_release_policy(
@@ -111,10 +128,7 @@ def retire_release_policy(
         NotFound: the scope has no policy of its own.
         Refused: as `add_release_policy`.
     """
-    check_scope(scope)
-    kept = policies.history(connection, PREFIX + scope)
-    if not kept or inherits(kept[-1].body):
-        raise NotFound("release policy", "scope")
+    check_retirable(connection, scope)
     return add_release_policy(
         connection,
         scope=scope,
@@ -124,6 +138,18 @@ def retire_release_policy(
         reason=reason,
         now_us=now_us,
     )
+
+
+def check_retirable(connection: Connection, scope: str) -> None:
+    """Whether a scope has a policy of its own that can end.
+
+    Raises:
+        NotFound: it has none.
+    """
+    check_scope(scope)
+    kept = policies.history(connection, PREFIX + scope)
+    if not kept or inherits(kept[-1].body):
+        raise NotFound("release policy", "scope")
 
 
 def roll_back_release_policy(

@@ -2,7 +2,8 @@
 
 What is approved is fixed when it is asked: its SHA-256 stands in the row, in each decision and in each event, and
 whoever acts is handed the approved payload back, never one of their own. The row is locked while it changes, so two
-decisions or two uses at once are one after the other. What is done with an approval is the caller's story.
+decisions or two uses at once are one after the other. What is done with an approval is the caller's story; where it
+turns out that it cannot be done any more, the request ends as refused and says why.
 Source: OWASP ASVS 5.0, 2.3.5 (high-value acts need more than one person).
 """
 
@@ -54,6 +55,7 @@ DECIDERS: Mapping[ApprovalKind, tuple[Role, ...]] = {
     "law_switch": ("approver", "data_protection"),
 }
 
+SYSTEM = "system"  #: stands where a person's id does, beside why something could not be done any more
 _SUBJECT_MAX = 200
 _PAYLOAD_MAX_BYTES = 256 * 1024
 _NEEDED_MAX = 5
@@ -69,6 +71,16 @@ class Decision:
     reason: str
     at_us: int
     payload_sha256: str  #: what this person decided about
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """Why what others had agreed to was not done: the refusal that it met, in both languages."""
+
+    code: str
+    zh: str
+    en: str
+    at_us: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +100,7 @@ class Approval:
     ends_at_us: int
     changed_at_us: int
     decisions: tuple[Decision, ...] = ()
+    stopped: Stopped | None = None
 
     def state_at(self, now_us: int) -> ApprovalState:
         """The state, where time may have ended it and nobody has written that down yet."""
@@ -252,6 +265,37 @@ def use(connection: Connection, approval_id: str, *, kind: ApprovalKind, subject
     return _found(connection, approval_id)
 
 
+def stop(connection: Connection, approval_id: str, refusal: Refused, *, now_us: int) -> Approval:
+    """What was approved cannot be done any more: it ends as refused, with the refusal that it met.
+
+    Raises:
+        NotFound: there is no such request.
+        ApprovalEnded: it has ended already.
+        NotApproved: it is not approved yet.
+    """
+    approval = _locked(connection, approval_id)
+    state = approval.state_at(now_us)
+    if state == "asked":
+        raise NotApproved
+    if state != "approved":
+        raise ApprovalEnded(state=state)
+    why = {"code": refusal.code, "zh": refusal.says("zh"), "en": refusal.says("en")}
+    store.add_decision(
+        connection,
+        {
+            "approval_id": approval_id,
+            "operator_id": SYSTEM,
+            "approve": False,
+            "reason": _encoder.encode(why).decode(),
+            "payload_sha256": approval.payload_sha256,
+            "at_us": now_us,
+        },
+    )
+    store.change(connection, approval_id, state="refused", now_us=now_us)
+    _append(connection, approval, "stopped", staff_id=None, now_us=now_us, more={"code": refusal.code})
+    return _found(connection, approval_id)
+
+
 def withdraw(connection: Connection, approval_id: str, *, operator: Operator, reason: str, now_us: int) -> Approval:
     """Take back what one asked for, as long as it was not used.
 
@@ -379,6 +423,10 @@ def _approval(connection: Connection, row: Any) -> Approval:
                 payload_sha256=d.payload_sha256,
             )
             for d in given
+            if d.operator_id != SYSTEM
+        ),
+        stopped=next(
+            (Stopped(**msgspec.json.decode(d.reason), at_us=d.at_us) for d in given if d.operator_id == SYSTEM), None
         ),
     )
 

@@ -110,9 +110,9 @@ approval_decisions = Table(
     "approval_decisions",
     metadata,
     Column("approval_id", Identifier, ForeignKey(approvals.c.id), nullable=False),
-    identifier("operator_id"),
+    identifier("operator_id"),  # or "system", where it could not be done any more
     Column("approve", Boolean, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason", Text, nullable=False),  # in the person's words; the system's is JSON: code, zh, en
     identifier("payload_sha256"),  # what this person decided about
     instant("at_us"),
     PrimaryKeyConstraint("approval_id", "operator_id"),

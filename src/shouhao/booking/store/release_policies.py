@@ -1,6 +1,7 @@
 """Release policies in the database: the versions in force, and what each session was released under."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -122,4 +123,54 @@ def rules_of(kept: dict[str, InForce], rows: Sequence[Any]) -> dict[str, InForce
     """The policy that rules each session of these rows (id, department_id, doctor_id, kind)."""
     return {
         row.id: in_force(kept, department_id=row.department_id, doctor_id=row.doctor_id, kind=row.kind) for row in rows
+    }
+
+
+def department_of(connection: Connection, doctor_id: str) -> str | None:
+    """The department of a doctor, or None when there is no such doctor."""
+    found: str | None = connection.scalar(select(doctors.c.department_id).where(doctors.c.id == doctor_id))
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionName:
+    """What people call a session."""
+
+    department_zh: str
+    department_en: str
+    doctor_zh: str | None
+    doctor_en: str | None
+    day: str
+    half: str
+    kind: str
+
+
+def names_of_sessions(connection: Connection, ids: Iterable[str]) -> dict[str, SessionName]:
+    """The names of these sessions."""
+    query = (
+        select(
+            sessions.c.id,
+            sessions.c.day,
+            sessions.c.half,
+            sessions.c.kind,
+            departments.c.name_zh.label("department_zh"),
+            departments.c.name_en.label("department_en"),
+            doctors.c.name_zh.label("doctor_zh"),
+            doctors.c.name_en.label("doctor_en"),
+        )
+        .join(departments, departments.c.id == sessions.c.department_id)
+        .outerjoin(doctors, doctors.c.id == sessions.c.doctor_id)
+        .where(sessions.c.id.in_(list(ids)))
+    )
+    return {
+        row.id: SessionName(
+            department_zh=row.department_zh,
+            department_en=row.department_en,
+            doctor_zh=row.doctor_zh,
+            doctor_en=row.doctor_en,
+            day=row.day,
+            half=row.half,
+            kind=row.kind,
+        )
+        for row in connection.execute(query)
     }

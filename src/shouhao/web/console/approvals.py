@@ -1,6 +1,7 @@
 """Approvals: what waits for a second pair of eyes; who asked may withdraw, another decides, and time ends the rest.
 
-Whoever asks does so on the page of the thing itself; here everybody sees what they asked and what they may decide.
+Whoever asks does so on the page of the thing itself; here everybody sees what they asked and what they may decide. A
+change of a policy is done as soon as it is agreed to; of other things whoever asked makes use.
 """
 
 from typing import Annotated, Any
@@ -9,10 +10,12 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field, StrictBool
 from sqlalchemy import Connection
 
+from shouhao.flows.policy_approvals import carry_out
 from shouhao.kernel.errors import NotFound
 from shouhao.staff.approvals import DECIDERS, Approval, ApprovalKind, ApprovalState, decide, find, search, withdraw
 from shouhao.staff.model import Operator, Role
 from shouhao.staff.store import names_of
+from shouhao.web.console.policy_asks import StoppedShown, stopped_shown
 from shouhao.web.depends import Here, OnDuty, StaffWrite
 from shouhao.web.description import failures
 from shouhao.web.fields import Body, Id, Instant, LongText, Shown
@@ -65,6 +68,7 @@ class ApprovalShown(Shown):
     asked_at: Instant
     ends_at: Instant
     decisions: list[DecisionShown]
+    stopped: StoppedShown | None
     may_decide: bool
 
 
@@ -120,6 +124,7 @@ def decision(approval_id: Id, body: DecisionBody, operator: OnDuty, write: Staff
             now_us=write.now_us,
             payload_sha256=body.payload_sha256,
         )
+        carry_out(connection, decided, now_us=write.now_us)
         return {"approval_id": decided.id}
 
     return write.answer(act, show=lambda kept: _again(system, operator, kept["approval_id"], write.now_us))
@@ -182,5 +187,6 @@ def _shown(approval: Approval, operator: Operator, names: dict[str, str], now_us
             )
             for d in approval.decisions
         ],
+        stopped=stopped_shown(approval),
         may_decide=may_decide,
     )

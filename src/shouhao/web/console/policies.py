@@ -1,19 +1,26 @@
-"""Policies: the limits and the binding rules, as versions that are added and never changed."""
+"""Policies: the limits and the binding rules, as versions that one asks for, another agrees to, and none changes."""
 
-from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from fastapi import APIRouter, Response
 from pydantic import StrictInt
 from sqlalchemy import Connection
 
-from shouhao.booking.limits import limits_from
+from shouhao.flows.policy_approvals import ask_other, pending, ruling, stopped_lately
 from shouhao.kernel.errors import InvalidInput
-from shouhao.kernel.events import Event
-from shouhao.patients.policy import binding_from
-from shouhao.patients.texts import written_reason
 from shouhao.staff.model import require
-from shouhao.store import event_log, policies
+from shouhao.store import policies
+from shouhao.web.console.policy_asks import (
+    READERS,
+    Asked,
+    AskShown,
+    MadeBy,
+    asked,
+    asks_shown,
+    made_by,
+    of_body,
+    terms_of,
+)
 from shouhao.web.depends import Here, OnDuty, StaffWrite
 from shouhao.web.description import failures
 from shouhao.web.fields import Body, Instant, LongText, Moment, Shown
@@ -21,11 +28,6 @@ from shouhao.web.fields import Body, Instant, LongText, Moment, Shown
 routes = APIRouter(prefix="/api/v1/staff", tags=["policies"])
 
 PolicyKind = Literal["booking_limits", "binding"]
-_READERS: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
-    "booking_limits": limits_from,
-    "binding": binding_from,
-}
-_MOST_RULES = 100
 
 
 class PolicyBody(Body):
@@ -37,7 +39,7 @@ class PolicyBody(Body):
 
 
 class VersionShown(Shown):
-    """One version."""
+    """One version, and who asked for it and agreed."""
 
     version: int
     effective_at: Instant
@@ -45,31 +47,35 @@ class VersionShown(Shown):
     staff_id: str | None
     reason: str
     created_at: Instant
+    made_by: MadeBy
 
 
 class History(Shown):
-    """All versions, oldest first; the newest that has begun is in force."""
+    """All versions, oldest first; the newest that has begun is in force, and before any the defaults are."""
 
     kind: str
+    in_force: dict[str, int]
+    in_force_version: int
     versions: list[VersionShown]
-
-
-class VersionAdded(Shown):
-    """The version's number."""
-
-    kind: str
-    version: int
-    effective_at: Instant
+    pending: list[AskShown]
+    came_to_nothing: list[AskShown]
 
 
 @routes.get("/policies/{kind}", responses=failures(401, 403, 422), summary="策略版本 Versions of a policy")
 def history(kind: PolicyKind, operator: OnDuty, system: Here) -> History:
-    """全部版本。 All versions."""
-    require(operator, "outpatient_office", "approver", "auditor")
+    """全部版本，及待批准的更改。 All versions, and changes that wait to be agreed to."""
+    require(operator, *READERS)
+    now_us = system.clock.now_us()
     with system.db.read() as connection:
         found = policies.history(connection, kind)
+        made = made_by(connection, kind, found)
+        now = ruling(connection, kind, now_us=now_us) or {}
+        waiting = asks_shown(connection, pending(connection, now_us=now_us, kinds=(kind,)), operator, now_us=now_us)
+        nothing = asks_shown(connection, stopped_lately(connection, kind), operator, now_us=now_us)
     return History(
         kind=kind,
+        in_force=now["body"],
+        in_force_version=now["version"],
         versions=[
             VersionShown(
                 version=v.version,
@@ -78,49 +84,37 @@ def history(kind: PolicyKind, operator: OnDuty, system: Here) -> History:
                 staff_id=v.staff_id,
                 reason=v.reason,
                 created_at=v.created_at_us,
+                made_by=made[v.version],
             )
             for v in found
         ],
+        pending=waiting,
+        came_to_nothing=nothing,
     )
 
 
 @routes.post(
     "/policies/{kind}",
-    status_code=201,
+    status_code=202,
     responses=failures(400, 401, 403, 409, 415, 422),
-    response_model=VersionAdded,
-    summary="新增策略版本 Add a version",
+    response_model=Asked,
+    summary="申请新增策略版本 Ask for a version",
 )
 def add(kind: PolicyKind, body: PolicyBody, operator: OnDuty, write: StaffWrite) -> Response:
-    """立即或自某时起生效。 In force at once, or from a moment on."""
+    """另一人批准时生效，或自某时起。 In force when another agrees, or from a moment on."""
     require(operator, "outpatient_office")
-    effective_at_us = write.now_us if body.effective_at is None else body.effective_at
 
     def act(connection: Connection) -> dict[str, Any]:
-        if effective_at_us < write.now_us:
-            raise InvalidInput("effective_at", zh="不能早于现在", en="must not be in the past")
-        _check(kind, body.body)
-        version = policies.add(
-            connection,
-            kind,
-            body.body,
-            effective_at_us=effective_at_us,
-            staff_id=operator.id,
-            reason=written_reason("reason", body.reason),
-            now_us=write.now_us,
-        )
-        detail = {"kind": kind, "version": version, "body": body.body}
-        changed = Event(at_us=write.now_us, kind="policy_changed", staff_id=operator.id, detail=detail)
-        event_log.append(connection, [changed])
-        return VersionAdded(kind=kind, version=version, effective_at=effective_at_us).model_dump(mode="json")
+        try:
+            approval = ask_other(
+                connection,
+                kind=kind,
+                body=body.body,
+                terms=terms_of(body.effective_at, body.reason, operator),
+                now_us=write.now_us,
+            )
+        except InvalidInput as rule:
+            raise of_body(rule) from None
+        return asked(approval)
 
-    return write.answer(act, status=201)
-
-
-def _check(kind: str, rules: Mapping[str, int]) -> None:
-    if len(rules) > _MOST_RULES:
-        raise InvalidInput("body", zh="策略项过多", en="has too many rules")
-    try:
-        _READERS[kind](rules)
-    except InvalidInput as rule:
-        raise InvalidInput(f"body.{rule.field}", zh=rule.data["rule_zh"], en=rule.data["rule_en"]) from None
+    return write.answer(act, status=202)

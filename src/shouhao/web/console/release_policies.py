@@ -1,5 +1,10 @@
-"""Release policies for staff: what rules where, every version and what it changed, a dry run before it begins."""
+"""Release policies for staff: what rules where, every version and who made it, a dry run, and what is asked for.
 
+Nothing changes here: whoever wants another rule asks, and another person decides (approvals.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -8,33 +13,64 @@ from sqlalchemy import Connection
 
 from shouhao.booking.dry_run import MOST_RUNS
 from shouhao.booking.dry_run_words import LIMITS
-from shouhao.booking.release.policy import INHERIT, inherits
+from shouhao.booking.release.policy import INHERIT, PREFIX, inherits
+from shouhao.booking.release.policy_changes import whole_body
+from shouhao.booking.store.catalogue import list_departments, list_doctors
+from shouhao.booking.store.release_policies import SessionName, names_of_sessions
+from shouhao.flows.policy_approvals import (
+    ask_release,
+    ask_retire,
+    ask_roll_back,
+    pending,
+    ruling,
+    stopped_lately,
+)
 from shouhao.flows.release_policies import (
     DRY_RUN_DAYS,
     Tried,
     VersionState,
-    add_release_policy,
     difference,
     history_of,
-    retire_release_policy,
-    roll_back_release_policy,
     scopes_that_stand,
     try_release_policy,
 )
 from shouhao.kernel.errors import InvalidInput
-from shouhao.staff.model import Role, require
+from shouhao.staff.model import require
 from shouhao.store.policies import PolicyVersion
+from shouhao.web.console.policy_asks import (
+    READERS,
+    Asked,
+    MadeBy,
+    asked,
+    asks_shown,
+    made_by,
+    of_body,
+    terms_of,
+)
+from shouhao.web.console.release_policy_shapes import (
+    ContestedShown,
+    DepartmentNamed,
+    Difference,
+    DoctorNamed,
+    DryRunShown,
+    FieldShown,
+    FigureShown,
+    PartShown,
+    ReleaseVersion,
+    Ruling,
+    ScopeHistory,
+    ScopeList,
+    ScopeShown,
+    WordsShown,
+)
 from shouhao.web.depends import Here, OnDuty, StaffWrite
 from shouhao.web.description import failures
-from shouhao.web.fields import Body, Instant, LongText, Moment, Shown
-from shouhao.web.idempotent import Write
+from shouhao.web.fields import Body, LongText, Moment
 
 routes = APIRouter(prefix="/api/v1/staff", tags=["release policies"])
 
-_READERS: tuple[Role, ...] = ("outpatient_office", "approver", "auditor")
 _LOOK = failures(401, 403, 404, 422)
 _WRITE = failures(400, 401, 403, 404, 409, 415, 422)
-_LONGEST_FIELD = 120
 _SHARE_DIGITS = 4  #: of a share or a mean; more would say more than a dry run knows
 
 Scope = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,80}$")]
@@ -68,127 +104,15 @@ class DryRunBody(Body):
     runs: Annotated[StrictInt, Field(ge=1, le=MOST_RUNS)] = 20
 
 
-class ReleaseVersion(Shown):
-    """One version, whole; `state` is in_force, planned, over or never (a newer one was there when it began)."""
-
-    version: int
-    state: VersionState
-    effective_at: Instant
-    body: dict[str, Any]
-    staff_id: str | None
-    reason: str
-    created_at: Instant
-
-
-class ScopeHistory(Shown):
-    """All versions of a scope, oldest first."""
-
-    scope: str
-    versions: list[ReleaseVersion]
-
-
-class ScopeShown(Shown):
-    """What rules a scope now, and the newest version when it has not begun."""
-
-    scope: str
-    inherits: bool
-    version: int | None
-    effective_at: Instant | None
-    body: dict[str, Any]
-    next_version: int | None
-    next_effective_at: Instant | None
-
-
-class ScopeList(Shown):
-    """Scopes that have, or had, a policy of their own; all others follow the wider one."""
-
-    scopes: list[ScopeShown]
-
-
-class VersionBegins(Shown):
-    """The number of the version that was added."""
-
-    scope: str
-    version: int
-    effective_at: Instant
-
-
-class FieldShown(Shown):
-    """One rule that differs."""
-
-    field: str
-    before: bool | int | str | None
-    after: bool | int | str | None
-
-
-class Difference(Shown):
-    """What one version changed against another."""
-
-    scope: str
-    from_version: int
-    to_version: int
-    changes: list[FieldShown]
-
-
-class FigureShown(Shown):
-    """One figure, as it was and as it would have been."""
-
-    code: str
-    unit: str
-    as_it_was: float | None
-    under_policy: float | None
-    zh: str
-    en: str
-
-
-class PartShown(Shown):
-    """Slots set apart for one part, and for how many of them somebody asked that way."""
-
-    part: str
-    seats: int
-    asked_for: int
-
-
-class ContestedShown(Shown):
-    """A session for which more people asked than it had slots."""
-
-    session_id: str
-    seats: int
-    asked: int
-    got: int
-    chance: float
-
-
-class WordsShown(Shown):
-    """The same sentence in both languages."""
-
-    zh: str
-    en: str
-
-
-class DryRunShown(Shown):
-    """What the policy would have done, and what that does not tell."""
-
-    scope: str
-    from_at: Instant
-    to_at: Instant
-    kind: str
-    runs: int
-    sessions: int
-    ruled: int
-    cut: bool
-    figures: list[FigureShown]
-    parts: list[PartShown]
-    contested: list[ContestedShown]
-    limits: list[WordsShown]
-
-
 @routes.get("/release-policies", responses=failures(401, 403), summary="放号策略 Release policies")
 def scopes(operator: OnDuty, system: Here) -> ScopeList:
     """由窄到宽为医生、科室、类别、全院，窄者优先。 Doctor, department, kind, everywhere: the narrowest wins."""
-    require(operator, *_READERS)
+    require(operator, *READERS)
+    now_us = system.clock.now_us()
     with system.db.read() as connection:
-        found = scopes_that_stand(connection, now_us=system.clock.now_us())
+        found = scopes_that_stand(connection, now_us=now_us)
+        waiting = asks_shown(connection, pending(connection, now_us=now_us), operator, now_us=now_us)
+        departments, doctors = list_departments(connection), list_doctors(connection)
     return ScopeList(
         scopes=[
             ScopeShown(
@@ -196,22 +120,41 @@ def scopes(operator: OnDuty, system: Here) -> ScopeList:
                 inherits=one.now is None or inherits(one.now.body),
                 version=None if one.now is None else one.now.version,
                 effective_at=None if one.now is None else one.now.effective_at_us,
-                body=dict(INHERIT if one.now is None else one.now.body),
+                body=dict(INHERIT) if one.now is None else whole_body(one.now.body),
                 next_version=None if one.next is None else one.next.version,
                 next_effective_at=None if one.next is None else one.next.effective_at_us,
             )
             for one in found
-        ]
+        ],
+        default=whole_body({}),
+        departments=[DepartmentNamed(department_id=d.id, zh=d.name_zh, en=d.name_en) for d in departments],
+        doctors=[
+            DoctorNamed(doctor_id=d.id, department_id=d.department_id, zh=d.name_zh, en=d.name_en, title_zh=d.title_zh)
+            for d in doctors
+        ],
+        pending=waiting,
     )
 
 
 @routes.get("/release-policies/{scope}", responses=_LOOK, summary="放号策略版本 Versions of a release policy")
 def history(scope: Scope, operator: OnDuty, system: Here) -> ScopeHistory:
-    """全部版本，最早的在前。 All versions, oldest first."""
-    require(operator, *_READERS)
+    """现行内容与全部版本，最早的在前。 What rules now, and all versions, oldest first."""
+    require(operator, *READERS)
+    now_us, kind = system.clock.now_us(), PREFIX + scope
     with system.db.read() as connection:
-        found = history_of(connection, scope, now_us=system.clock.now_us())
-    return ScopeHistory(scope=scope, versions=[_version(one, state) for one, state in found])
+        found = history_of(connection, scope, now_us=now_us)
+        made = made_by(connection, kind, [one for one, _ in found])
+        now, without = (ruling(connection, kind, now_us=now_us, own=own) or {} for own in (True, False))
+        waiting = asks_shown(connection, pending(connection, now_us=now_us, kinds=(kind,)), operator, now_us=now_us)
+        nothing = asks_shown(connection, stopped_lately(connection, kind), operator, now_us=now_us)
+    return ScopeHistory(
+        scope=scope,
+        rules=Ruling(**now),
+        rules_without=Ruling(**without),
+        versions=[_version(one, state, made[one.version]) for one, state in found],
+        pending=waiting,
+        came_to_nothing=nothing,
+    )
 
 
 @routes.get("/release-policies/{scope}/diff", responses=_LOOK, summary="比较两个版本 Compare two versions")
@@ -223,7 +166,7 @@ def diff(
     to_version: Annotated[int, Query(ge=1, le=2**31 - 1)],
 ) -> Difference:
     """逐项列出不同之处。 Field by field."""
-    require(operator, *_READERS)
+    require(operator, *READERS)
     with system.db.read() as connection:
         found = difference(connection, scope, from_version, to_version)
     return Difference(
@@ -236,85 +179,76 @@ def diff(
 
 @routes.post(
     "/release-policies/{scope}",
-    status_code=201,
+    status_code=202,
     responses=_WRITE,
-    response_model=VersionBegins,
-    summary="新增放号策略版本 Add a version of a release policy",
+    response_model=Asked,
+    summary="申请新增放号策略版本 Ask for a version of a release policy",
 )
 def add(scope: Scope, body: ReleaseBody, operator: OnDuty, write: StaffWrite) -> Response:
-    """立即或自某时起生效，但不得落在任何报名期内。 At once or from a moment on, but within no entry window."""
+    """另一人批准时或自某时起生效，不得落在任何报名期内。 When another agrees or from then on, in no entry window."""
     require(operator, "outpatient_office")
 
     def act(connection: Connection) -> dict[str, Any]:
-        begins_us = _begins_us(body, write)
         try:
-            version = add_release_policy(
+            approval = ask_release(
                 connection,
                 scope=scope,
                 body=body.body,
-                effective_at_us=begins_us,
-                staff_id=operator.id,
-                reason=body.reason,
+                terms=terms_of(body.effective_at, body.reason, operator),
                 now_us=write.now_us,
             )
         except InvalidInput as rule:
-            raise _of_body(rule) from None
-        return VersionBegins(scope=scope, version=version, effective_at=begins_us).model_dump(mode="json")
+            raise of_body(rule) from None
+        return asked(approval)
 
-    return write.answer(act, status=201)
+    return write.answer(act, status=202)
 
 
 @routes.post(
     "/release-policies/{scope}/roll-back",
-    status_code=201,
+    status_code=202,
     responses=_WRITE,
-    response_model=VersionBegins,
-    summary="恢复旧版本 Roll back to a version",
+    response_model=Asked,
+    summary="申请恢复旧版本 Ask to roll back to a version",
 )
 def roll_back(scope: Scope, body: RollBackBody, operator: OnDuty, write: StaffWrite) -> Response:
-    """旧内容成为新版本，历史不变。 The old words become the next version; nothing is changed."""
+    """批准后旧内容成为新版本，历史不变。 When another agrees the old words become the next version."""
     require(operator, "outpatient_office")
 
     def act(connection: Connection) -> dict[str, Any]:
-        begins_us = _begins_us(body, write)
-        version = roll_back_release_policy(
+        approval = ask_roll_back(
             connection,
             scope=scope,
             version=body.version,
-            effective_at_us=begins_us,
-            staff_id=operator.id,
-            reason=body.reason,
+            terms=terms_of(body.effective_at, body.reason, operator),
             now_us=write.now_us,
         )
-        return VersionBegins(scope=scope, version=version, effective_at=begins_us).model_dump(mode="json")
+        return asked(approval)
 
-    return write.answer(act, status=201)
+    return write.answer(act, status=202)
 
 
 @routes.post(
     "/release-policies/{scope}/retire",
-    status_code=201,
+    status_code=202,
     responses=_WRITE,
-    response_model=VersionBegins,
-    summary="停用该范围的放号策略 Retire a scope's policy",
+    response_model=Asked,
+    summary="申请停用该范围的放号策略 Ask to retire a scope's policy",
 )
 def retire(scope: Scope, body: BeginBody, operator: OnDuty, write: StaffWrite) -> Response:
-    """此后按更宽的范围执行。 From then on the wider scope rules."""
+    """批准后按更宽的范围执行。 When another agrees the wider scope rules."""
     require(operator, "outpatient_office")
 
     def act(connection: Connection) -> dict[str, Any]:
-        begins_us = _begins_us(body, write)
-        version = retire_release_policy(
+        approval = ask_retire(
             connection,
             scope=scope,
-            effective_at_us=begins_us,
-            staff_id=operator.id,
-            reason=body.reason,
+            terms=terms_of(body.effective_at, body.reason, operator),
             now_us=write.now_us,
         )
-        return VersionBegins(scope=scope, version=version, effective_at=begins_us).model_dump(mode="json")
+        return asked(approval)
 
-    return write.answer(act, status=201)
+    return write.answer(act, status=202)
 
 
 @routes.post(
@@ -324,7 +258,7 @@ def retire(scope: Scope, body: BeginBody, operator: OnDuty, write: StaffWrite) -
 )
 def dry_run(scope: Scope, body: DryRunBody, operator: OnDuty, system: Here) -> DryRunShown:
     """用近期的需求重新放一遍号，不保存任何内容。 Past demand, given out again; nothing is written."""
-    require(operator, *_READERS)
+    require(operator, *READERS)
     with system.db.read() as connection:
         try:
             tried = try_release_policy(
@@ -336,35 +270,25 @@ def dry_run(scope: Scope, body: DryRunBody, operator: OnDuty, system: Here) -> D
                 now_us=system.clock.now_us(),
             )
         except InvalidInput as rule:
-            raise _of_body(rule) from None
-    return _dry_run_shown(tried)
+            raise of_body(rule, besides=("days", "runs")) from None
+        names = names_of_sessions(connection, [one.session_id for one in tried.outcome.contested])
+    return _dry_run_shown(tried, names)
 
 
-def _begins_us(body: BeginBody, write: Write) -> int:
-    return write.now_us if body.effective_at is None else body.effective_at
-
-
-def _of_body(rule: InvalidInput) -> InvalidInput:
-    """A broken rule of the policy, named within the request's body; the caller may have made the name up."""
-    if rule.field in {"scope", "effective_at", "reason", "days", "runs"}:
-        return rule
-    named = (rule.field or "").encode("utf-8", "replace").decode().replace("\0", "?")[:_LONGEST_FIELD]
-    return InvalidInput(f"body.{named}", zh=rule.data["rule_zh"], en=rule.data["rule_en"])
-
-
-def _version(one: PolicyVersion, state: VersionState) -> ReleaseVersion:
+def _version(one: PolicyVersion, state: VersionState, made: MadeBy) -> ReleaseVersion:
     return ReleaseVersion(
         version=one.version,
         state=state,
         effective_at=one.effective_at_us,
-        body=dict(one.body),
+        body=whole_body(one.body),
         staff_id=one.staff_id,
         reason=one.reason,
         created_at=one.created_at_us,
+        made_by=made,
     )
 
 
-def _dry_run_shown(tried: Tried) -> DryRunShown:
+def _dry_run_shown(tried: Tried, names: Mapping[str, SessionName]) -> DryRunShown:
     demand, outcome = tried.demand, tried.outcome
     return DryRunShown(
         scope=demand.scope,
@@ -389,7 +313,12 @@ def _dry_run_shown(tried: Tried) -> DryRunShown:
         parts=[PartShown(part=p.part, seats=p.seats, asked_for=p.asked_for) for p in outcome.parts],
         contested=[
             ContestedShown(
-                session_id=c.session_id, seats=c.seats, asked=c.asked, got=c.got, chance=round(c.chance, _SHARE_DIGITS)
+                session_id=c.session_id,
+                seats=c.seats,
+                asked=c.asked,
+                got=c.got,
+                chance=round(c.chance, _SHARE_DIGITS),
+                **asdict(names[c.session_id]),
             )
             for c in outcome.contested
         ],

@@ -2,6 +2,9 @@
 
 import { get, post } from "../api.js";
 import { field, form, h, show } from "../dom.js";
+import { askedChange } from "../policies/compare.js";
+import { index } from "../policies/scopes.js";
+import { scopeWords } from "../policies/words.js";
 import { pair, say, whole } from "../words.js";
 
 const KINDS = {
@@ -32,18 +35,34 @@ function told(value) {
   return value === null ? "—" : String(value);
 }
 
+const isPolicy = (it) => it.kind === "policy" && it.payload.act === "policy_change";
+
+// Names for the scopes of policies, where there is such a request and they are this reader's to see.
+async function names(approvals) {
+  if (!approvals.some(isPolicy)) return null;
+  return get("/release-policies").then(index).catch(() => null);
+}
+
+// A change of a policy is done in the moment it is agreed to, or it says why not.
+function outcome(it) {
+  if (it.stopped) return h("p", { class: "note warn" }, say("已批准，但没有执行：", "Agreed to, but not done: "), say(it.stopped.zh, it.stopped.en));
+  return isPolicy(it) && it.may_decide ? h("p", { class: "soft" }, say("批准即执行；如果现行内容在申请后已变，则不执行并说明原因。", "It is done as soon as you agree; if what holds has changed since it was asked for, nothing is done and the request says so.")) : null;
+}
+
 export async function page(place) {
   const { approvals } = await get("/approvals");
+  const named = await names(approvals);
   const again = () => page(place);
   const waiting = approvals.filter((one) => one.may_decide);
   const others = approvals.filter((one) => !one.may_decide);
   const one = (it) =>
     h(
       "article",
-      { class: "card" },
-      h("h2", {}, pair(KINDS[it.kind]) || it.kind, " ", h("span", { class: `tag ${it.state === "asked" ? "warn" : it.state === "approved" || it.state === "used" ? "good" : ""}` }, pair(STATES[it.state])), it.needed > 1 ? h("span", { class: "soft" }, say(` 需 ${it.needed} 人批准，已 ${it.decisions.filter((each) => each.approve).length} 人`, ` ${it.decisions.filter((each) => each.approve).length} of ${it.needed} agreed`)) : null),
+      { class: "card", id: it.approval_id },
+      h("h2", {}, pair(KINDS[it.kind]) || it.kind, isPolicy(it) ? say(`：${scopeWords(it.subject, named)}`, `: ${scopeWords(it.subject, named)}`) : null, " ", h("span", { class: `tag ${it.state === "asked" ? "warn" : it.state === "approved" || it.state === "used" ? "good" : ""}` }, pair(STATES[it.state])), it.needed > 1 ? h("span", { class: "soft" }, say(` 需 ${it.needed} 人批准，已 ${it.decisions.filter((each) => each.approve).length} 人`, ` ${it.decisions.filter((each) => each.approve).length} of ${it.needed} agreed`)) : null),
       h("p", {}, h("b", {}, it.asked_by_name || it.asked_by), say(" 于 ", " asked "), whole(it.asked_at), say(" 申请：", ": "), it.reason),
-      h("details", { open: it.may_decide }, h("summary", {}, say("具体会做什么", "What exactly would happen")), told(it.payload), h("p", { class: "soft" }, h("span", { class: "code" }, it.subject), " · SHA-256 ", h("span", { class: "code" }, it.payload_sha256.slice(0, 16)))),
+      h("details", { open: it.may_decide }, h("summary", {}, say("具体会做什么", "What exactly would happen")), isPolicy(it) ? askedChange(it.payload, named) : told(it.payload), h("p", { class: "soft" }, h("span", { class: "code" }, it.subject), " · SHA-256 ", h("span", { class: "code" }, it.payload_sha256.slice(0, 16)))),
+      outcome(it),
       it.decisions.map((each) => h("p", { class: "soft" }, `${each.operator_name || each.operator_id} ${each.approve ? say("批准", "agreed") : say("不批准", "refused")} ${whole(each.at)}：${each.reason}`)),
       h("p", { class: "soft" }, say("有效期到 ", "until "), whole(it.ends_at)),
       it.may_decide
@@ -66,4 +85,6 @@ export async function page(place) {
     waiting.length ? waiting.map(one) : h("p", { class: "empty" }, say("没有等您审批的申请。", "Nothing waits for you.")),
     others.length ? [h("h2", {}, say("其他申请", "Others")), others.map(one)] : null,
   );
+  const wanted = location.hash && document.getElementById(location.hash.slice(1));
+  if (wanted) wanted.scrollIntoView();
 }
