@@ -76,6 +76,20 @@ class ColourEngine:
         return Probe(purpose=purpose, embedding=self.embedding(colour), pack=self.pack_id, quality=0.9)
 
 
+class Agreed:
+    """Patients who agreed to these uses; `lasts` says how often the answer is yes before they withdraw."""
+
+    def __init__(self):
+        self.uses = {"face_check", "face_leave_out"}
+        self.lasts = None
+
+    def standing(self, patient_id, use):
+        if self.lasts is not None:
+            self.lasts -= 1
+        withdrawn = self.lasts is not None and self.lasts < 0
+        return None if withdrawn or use not in self.uses else f"co_{patient_id}"
+
+
 def setup_for(db, folder, *engines, purpose="watchlist", lists=("own", "police"), threshold=0.7, vault=VAULT):
     """A gallery that works with the first engine, with a threshold for each list and pack."""
     engines = engines or (ColourEngine(),)

@@ -3,13 +3,13 @@
 import pytest
 from sqlalchemy import update
 
-from faces.enrolling import NOW_US, ColourEngine, photo, setup_for
+from faces.enrolling import NOW_US, Agreed, ColourEngine, photo, setup_for
 from hospital import rows
-from shouhao.faces.consented_gallery import LIST_ID, ConsentedGallery
+from shouhao.faces.consented_gallery import LIST_ID, ConsentedGallery, FaceConsentNeeded
 from shouhao.faces.model import PackMixed, PurposeMixed
 from shouhao.faces.tables import TABLES
 from shouhao.faces.watchlist_gallery import WatchlistGallery
-from shouhao.kernel.errors import InvalidInput, NotFound, Tampered
+from shouhao.kernel.errors import NotFound, Tampered
 
 TABLE, OTHER = TABLES["consented"], TABLES["watchlist"]
 ENGINE = ColourEngine()
@@ -21,12 +21,17 @@ def setup(db, tmp_path):
 
 
 @pytest.fixture
-def gallery(setup):
-    return ConsentedGallery(setup, lock_required=False)
+def agreed():
+    return Agreed()
+
+
+@pytest.fixture
+def gallery(setup, agreed):
+    return ConsentedGallery(setup, consents=agreed, lock_required=False)
 
 
 def enrol(gallery, patient_id="pt_1", colour=(10, 1, 1)):
-    return gallery.enrol(patient_id=patient_id, consent_id="co_1", photo=photo(colour), now_us=NOW_US)
+    return gallery.enrol(patient_id=patient_id, photo=photo(colour), now_us=NOW_US)
 
 
 def probe(colour, purpose="consented"):
@@ -108,9 +113,27 @@ def test_a_row_moved_from_one_gallery_to_the_other_does_not_open(gallery, setup,
         gallery.compare("pt_1", probe((10, 1, 1)))
 
 
-def test_nobody_is_enrolled_without_consent(gallery):
-    with pytest.raises(InvalidInput):
-        gallery.enrol(patient_id="pt_1", consent_id="", photo=photo((10, 1, 1)), now_us=NOW_US)
+def test_nobody_is_enrolled_or_compared_without_consent(gallery, agreed, db):
+    agreed.uses = set()
+    with pytest.raises(FaceConsentNeeded):
+        enrol(gallery)
+    assert rows(db, TABLE.subjects) == []
+    agreed.uses = {"face_check"}
+    enrol(gallery)
+    assert gallery.compare("pt_1", probe((10, 1, 1))).same
+    with pytest.raises(FaceConsentNeeded):  # agreed to one use, asked for another
+        gallery.compare("pt_1", probe((10, 1, 1)), use="face_leave_out")
+    agreed.uses = set()
+    with pytest.raises(FaceConsentNeeded):
+        gallery.compare("pt_1", probe((10, 1, 1)))
+
+
+def test_a_consent_withdrawn_while_the_face_was_looked_for_leaves_nothing(gallery, agreed, db, tmp_path):
+    agreed.lasts = 1
+    with pytest.raises(FaceConsentNeeded):
+        enrol(gallery)
+    assert rows(db, TABLE.subjects) == rows(db, TABLE.templates) == []
+    assert list(tmp_path.rglob("*.key")) == []
 
 
 def test_an_erasure_that_was_cut_short_is_finished(gallery, db):

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from faces.enrolling import NOW_US, VAULT, ColourEngine, photo, setup_for
+from faces.enrolling import NOW_US, VAULT, Agreed, ColourEngine, photo, setup_for
 from hospital import DAY, add_department, add_session, dump, put
 from shouhao.booking.store.due_patients import patients_due_on
 from shouhao.booking.tables import bookings
@@ -44,13 +44,18 @@ def had_appointment(excludes, day, faces, *, pack=ENGINE.pack_id):
 
 
 @pytest.fixture
-def excludes(sqlite_db, tmp_path):
+def agreed():
+    return Agreed()
+
+
+@pytest.fixture
+def excludes(sqlite_db, tmp_path, agreed):
     add_department(sqlite_db)
     add_session(sqlite_db)
     setup = setup_for(sqlite_db, tmp_path / "keys", purpose="consented", lists=(LIST_ID,))
-    gallery = ConsentedGallery(setup, lock_required=False)
+    gallery = ConsentedGallery(setup, consents=agreed, lock_required=False)
     for patient_id, red in (("pt_1", 10), ("pt_2", 20)):
-        gallery.enrol(patient_id=patient_id, consent_id="co_1", photo=photo((red, 1, 1)), now_us=NOW_US)
+        gallery.enrol(patient_id=patient_id, photo=photo((red, 1, 1)), now_us=NOW_US)
     return HospitalExcludes(sqlite_db, VAULT, engines=lambda: {ENGINE.pack_id: ENGINE}, gallery=lambda: gallery)
 
 
@@ -66,7 +71,13 @@ def test_a_consenting_patient_is_left_out_on_the_day_of_the_appointment_and_on_n
     assert dump(sqlite_db) == before
 
 
-def test_where_consent_does_not_name_this_use_no_patient_is_compared(sqlite_db, excludes):
+def test_who_agreed_to_checks_alone_is_not_compared_for_this(sqlite_db, excludes, agreed):
+    book(sqlite_db, "pt_1")
+    agreed.uses = {"face_check"}
+    assert not had_appointment(excludes, DAY, [ENGINE.embedding((10, 7, 7))])
+
+
+def test_where_nobody_is_asked_for_this_use_no_patient_is_compared(sqlite_db, excludes):
     book(sqlite_db, "pt_1")
     without = HospitalExcludes(sqlite_db, VAULT, engines=dict, gallery=None)
     assert not had_appointment(without, DAY, [ENGINE.embedding((10, 1, 1))], pack=ENGINE.pack_id)

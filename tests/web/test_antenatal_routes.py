@@ -8,6 +8,7 @@ from shouhao.booking.antenatal import CONSENT_VERSION
 from shouhao.booking.release.draw_file import read, verify
 from shouhao.flows.antenatal_months import antenatal_due
 from shouhao.store import answers
+from web.policed import changed, decide
 from web.served import TODAY, Caller, Hospital, error_of
 
 DUE = TODAY + timedelta(days=280 - 8 * 7)  #: eight weeks pregnant
@@ -19,8 +20,7 @@ WHY = {"reason": "已核对材料"}
 def open_month(hospital: Hospital, places: int = 1, **more: Any) -> Caller:
     office = hospital.staff("outpatient_office")
     body = {"places": {"months": {MONTH: places}, "yearly": 1000}, "tiers": {"green": 100}, **more}
-    said = office.post("/antenatal/policies", json={"body": body, "reason": "首次设置"})
-    assert said.status_code == 201, said.text
+    changed(hospital, "/antenatal/policies", {"body": body, "reason": "首次设置"})
     assert look(hospital) > 0
     return office
 
@@ -247,9 +247,28 @@ def test_a_policy_is_tried_added_and_kept_from_open_windows(hospital: Hospital) 
         assert (said.status_code, error_of(said)["field"]) == (422, field), said.text
     hospital.clock.advance(seconds=3 * 86_400)
     assert look(hospital) > 0
-    assert office.post("/antenatal/policies", json={"body": body, **WHY}).json()["version"] == 2
-    versions = office.get("/antenatal/policies").json()["versions"]
-    assert [(v["version"], v["body"]["places"].get("default")) for v in versions] == [(1, None), (2, 10)]
+    changed(hospital, "/antenatal/policies", {"body": body, **WHY})
+    history = office.get("/antenatal/policies").json()
+    assert [(v["version"], v["body"]["places"]["default"]) for v in history["versions"]] == [(1, 0), (2, 10)]
+    assert (history["in_force"]["places"]["months"], history["in_force_version"]) == ({MONTH: 20}, 2)
+
+
+def test_a_policy_that_meets_an_open_window_when_it_is_agreed_to_comes_to_nothing(hospital: Hospital) -> None:
+    first = {"places": {"months": {MONTH: 5}, "yearly": 1000}, "tiers": {"green": 100}}
+    changed(hospital, "/antenatal/policies", {"body": first, "reason": "首次设置"})
+    office = hospital.staff("outpatient_office")
+    second = {**first, "places": {"months": {MONTH: 6}, "yearly": 1000}}
+    said = office.post("/antenatal/policies", json={"body": second, **WHY})
+    assert said.json()["state"] == "asked"
+    (waiting,) = office.get("/antenatal/policies").json()["pending"]
+    assert waiting["approval_id"] == said.json()["approval_id"]
+    assert look(hospital) > 0  # the month is published, and its window opens
+    decided = decide(hospital.staff("approver"), said.json()["approval_id"]).json()
+    assert (decided["state"], decided["stopped"]["code"]) == ("refused", "booking.antenatal_window_open")
+    history = office.get("/antenatal/policies").json()
+    assert [v["version"] for v in history["versions"]] == [1]
+    (nothing,) = history["came_to_nothing"]
+    assert nothing["stopped"]["zh"]
 
 
 def test_a_referral_goes_out_by_consent_alone_and_no_name_stays_in_an_answer(hospital: Hospital) -> None:

@@ -129,6 +129,11 @@ def test_who_is_signed_out_neither_accepts_nor_returns(sqlite_hospital: Hospital
     assert sqlite_hospital.state() == before
 
 
+def wants_messages(member: Caller) -> None:
+    said = member.post("/consents", json={"kind": "messages", "text_version": "2026-1", "agree": True})
+    assert said.status_code == 201, said.text
+
+
 def notices(caller: Caller, after: str | None = None, *, limit: int = 200) -> tuple[list[dict[str, Any]], str]:
     """Everything a channel is told until there is no more, and the cursor after it."""
     told: list[dict[str, Any]] = []
@@ -150,6 +155,8 @@ def test_a_channel_is_told_once_of_the_offers_and_results_of_its_own_people(hosp
     assert nothing == []
     draw_id = open_draw(hospital, capacity=1)
     people = [*members(hospital, 3), *members(hospital, 1, first=4, channel="app")]
+    for who, _ in people:
+        wants_messages(who)
     receipts = [enter(m, draw_id, [p], sessions_of(m, draw_id)).json() for m, p in people]
     work(hospital, later_s=WINDOW_S)
     assert notices(web, start, limit=limit)[0] == []  # too young to be told
@@ -173,6 +180,7 @@ def test_a_channel_is_told_once_of_the_offers_and_results_of_its_own_people(hosp
 
 def test_a_channel_that_lost_its_cursor_is_told_the_offers_that_stand(hospital: Hospital) -> None:
     member, offer = won(hospital)
+    wants_messages(member)
     told, cursor = notices(hospital.channel())
     assert [(n["kind"], n["booking_id"]) for n in told] == [("offer", offer["id"])]
     assert notices(hospital.channel("app"))[0] == []
@@ -183,6 +191,7 @@ def test_a_channel_that_lost_its_cursor_is_told_the_offers_that_stand(hospital: 
     assert notices(hospital.channel())[0] == []
     session_id, holders = sold_out(hospital)
     ((waiter, patient_id),) = members(hospital, 1, first=2)
+    wants_messages(waiter)
     assert join(waiter, session_id, patient_id).status_code == 201
     work(hospital, later_s=BATCH_S)
     assert holders[0][0].post(f"/bookings/{holders[0][1]}/return").status_code == 200

@@ -59,6 +59,9 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     account_id: str | None
 
 
+RECEIPT_POLICY = "arrival_carries_no_weight"  #: what every receipt says
+
+
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """What an entrant is given at once."""
 
@@ -166,7 +169,7 @@ def receipt(entered: Entered, *, now_us: int) -> Receipt:
         wishes=entered.wishes,
         entered_at=iso(now_us),
         closes_at=iso(draw.closes_at_us),
-        policy="arrival_carries_no_weight",
+        policy=RECEIPT_POLICY,
     )
 
 

@@ -28,6 +28,10 @@ def signed_bytes(receipt: Receipt) -> bytes:
 
 def show_receipt(kept: str, keys: DrawKeys) -> bytes:
     """A kept receipt as its owner is shown it, signed."""
-    receipt = _read(kept)
+    return sign_receipt(_read(kept), keys)
+
+
+def sign_receipt(receipt: Receipt, keys: DrawKeys) -> bytes:
+    """A receipt as its owner is shown it, signed."""
     fields = {name: getattr(receipt, name) for name in Receipt.__struct_fields__}
     return _sorted({**fields, "signature": keys.sign(_sorted(fields)), "receipt_key": keys.public_hex})

@@ -32,7 +32,7 @@ from shouhao.booking.antenatal import (
     turn_within_day,
 )
 from shouhao.booking.entering import SamePersonEntered
-from shouhao.booking.release.antenatal import KIND, UNASSESSED, antenatal_from, check_tier, month_of
+from shouhao.booking.release.antenatal import KIND, UNASSESSED, AntenatalPolicy, antenatal_from, check_tier, month_of
 from shouhao.booking.store import antenatal as store
 from shouhao.booking.store import antenatal_referrals
 from shouhao.booking.store.antenatal import Month
@@ -236,8 +236,29 @@ def add_policy(
     reason: str,
     staff_id: str,
     now_us: int,
+    approval_id: str | None = None,
 ) -> int:
     """Add a version of the policy; published months keep the one they have.
+
+    Args:
+        approval_id: who agreed; None where a hospital is being set up.
+    Raises:
+        InvalidInput, WindowOpen: as `check_policy`, and for a reason that says nothing.
+    """
+    check_policy(connection, body)
+    said = written_reason("reason", reason)
+    version = policies.add(
+        connection, KIND, body, effective_at_us=effective_at_us, staff_id=staff_id, reason=said, now_us=now_us
+    )
+    detail = {"kind": KIND, "version": version, "body": dict(body)}
+    if approval_id is not None:
+        detail["approval_id"] = approval_id
+    event_log.append(connection, [Event(at_us=now_us, kind="policy_changed", staff_id=staff_id, detail=detail)])
+    return version
+
+
+def check_policy(connection: Connection, body: Mapping[str, Any]) -> AntenatalPolicy:
+    """The policy that a body says, if it may be added as things are now.
 
     Raises:
         InvalidInput: names the rule that cannot be meant.
@@ -248,13 +269,7 @@ def add_policy(
         # Kept apart anyway; but a page would then show a rule that does not hold for those who apply just now.
         if policy.for_month(month.month) != month.rules():
             raise WindowOpen("body", month=month.month)
-    said = written_reason("reason", reason)
-    version = policies.add(
-        connection, KIND, body, effective_at_us=effective_at_us, staff_id=staff_id, reason=said, now_us=now_us
-    )
-    detail = {"kind": KIND, "version": version, "body": dict(body)}
-    event_log.append(connection, [Event(at_us=now_us, kind="policy_changed", staff_id=staff_id, detail=detail)])
-    return version
+    return policy
 
 
 def locked(

@@ -1,6 +1,6 @@
 """Whom the hospital knows to belong at its windows: staff who gave a photograph, patients with an appointment that day.
 
-Patients are compared one by one with their own photographs (1:1), and only those who consented to a template and had
+Patients are compared one by one with their own photographs (1:1), and only those who agreed to this use of them and had
 an appointment on the day in question; nobody is looked for among all of them. What comes out is yes or no: which
 patient it was is neither returned nor written.
 """
@@ -32,7 +32,7 @@ class HospitalExcludes(Excludes):
 
     Args:
         engines: by pack id, opened when they are needed.
-        gallery: of consenting patients, opened when it is needed; None where their consent does not name this use.
+        gallery: of consenting patients, opened when it is needed; None where nobody is asked for this use.
     """
 
     def __init__(
@@ -67,21 +67,23 @@ class HospitalExcludes(Excludes):
             yield face.embedding
 
     def patients_on(self, day: date) -> Sequence[str]:
-        """Patients who had an appointment on that day; none where their consent does not name this use."""
+        """Patients who had an appointment on that day; none where the hospital does not ask them for this use."""
         if self._gallery is None:
             return ()
         with self._db.read() as connection:
             return patients_due_on(connection, day.isoformat())
 
     def is_patient(self, patient_id: str, faces: Sequence[Embedding], *, pack: str) -> bool:
-        """Whether one of these faces is this patient's, who consented to a template."""
+        """Whether one of these faces is this patient's, who agreed to be compared for this."""
         if self._gallery is None:
             return False
         gallery = self._gallery()
+        from shouhao.faces.consented_gallery import FaceConsentNeeded  # noqa: PLC0415 - opened with the gallery
+
         try:
-            return any(gallery.compare(patient_id, _probe(face, pack)).same for face in faces)
-        except (NotFound, PackMixed):
-            return False  # this patient gave no photograph, or not for this model
+            return any(gallery.compare(patient_id, _probe(face, pack), use="face_leave_out").same for face in faces)
+        except (NotFound, PackMixed, FaceConsentNeeded):
+            return False  # this patient did not agree, gave no photograph, or not for this model
 
 
 def _probe(face: Embedding, pack: str) -> Probe:

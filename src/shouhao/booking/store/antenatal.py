@@ -328,6 +328,13 @@ def find_draw(connection: Connection, month: str) -> bytes | None:
     return None if packed is None else gzip.decompress(packed)
 
 
+def draw_sha256(connection: Connection, month: str) -> str | None:
+    """The SHA-256 of the published file; None before the draw."""
+    return connection.execute(
+        select(antenatal_draws.c.sha256).where(antenatal_draws.c.month == month)
+    ).scalar_one_or_none()
+
+
 INVARIANTS = (
     Invariant(
         code="antenatal_places_hold",

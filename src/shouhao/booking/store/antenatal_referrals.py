@@ -69,6 +69,18 @@ def offers(connection: Connection, *, month: str | None = None, tier: str | None
     return [_offer(row) for row in connection.execute(found)]
 
 
+def find_offer(connection: Connection, offer_id: str) -> Offer:
+    """An offer as it stands.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    row = connection.execute(select(_offers).where(_offers.c.id == offer_id)).one_or_none()
+    if row is None:
+        raise NotFound("partner offer", "offer_id")
+    return _offer(row)
+
+
 def lock_offer(connection: Connection, offer_id: str) -> Offer:
     """An offer that nobody else changes until the unit of work ends; after the month.
 

@@ -12,9 +12,10 @@ from sqlalchemy import Connection
 from shouhao.booking.antenatal import APPLICATION_STATES, Application
 from shouhao.booking.release.antenatal import KIND, TIERS, AntenatalPolicy, antenatal_from
 from shouhao.booking.store import antenatal as store
-from shouhao.flows.antenatal import add_policy, apply, assess, confirm_papers, correct_due_day, withdraw
+from shouhao.flows.antenatal import apply, assess, confirm_papers, correct_due_day, withdraw
 from shouhao.flows.antenatal_months import PlannedMonth, planned_months
 from shouhao.flows.give_back import Caller
+from shouhao.flows.policy_approvals import ask_other, pending, ruling, stopped_lately
 from shouhao.kernel.errors import InvalidInput
 from shouhao.kernel.events import Event
 from shouhao.patients.model import WINDOW
@@ -22,6 +23,17 @@ from shouhao.patients.store import find_patient
 from shouhao.staff.model import Operator, require
 from shouhao.store import event_log, policies
 from shouhao.web.console.duty_look import look_on_duty
+from shouhao.web.console.policy_asks import (
+    READERS,
+    Asked,
+    AskShown,
+    MadeBy,
+    asked,
+    asks_shown,
+    made_by,
+    of_body,
+    terms_of,
+)
 from shouhao.web.depends import Here, OnDuty, StaffWrite
 from shouhao.web.description import failures
 from shouhao.web.fields import Body, Id, Instant, LongText, Moment, ShortText, Shown
@@ -39,7 +51,6 @@ from shouhao.web.public.antenatal import (
 routes = APIRouter(prefix="/api/v1/staff/antenatal", tags=["antenatal"])
 
 _MOST = 500
-_LONGEST_FIELD = 120
 _LOOK = failures(401, 403, 422)
 _WRITE = failures(400, 401, 403, 404, 409, 415, 422)
 
@@ -58,7 +69,7 @@ class AddBody(PolicyBody):
 
 
 class VersionShown(Shown):
-    """One version."""
+    """One version, and who asked for it and agreed."""
 
     version: int
     effective_at: Instant
@@ -66,19 +77,20 @@ class VersionShown(Shown):
     staff_id: str | None
     reason: str
     created_at: Instant
+    made_by: MadeBy
 
 
 class History(Shown):
-    """All versions, oldest first; a published month keeps the one it was published with."""
+    """All versions, oldest first; a published month keeps the one it was published with.
 
+    Before the first has begun nothing is in force, and no month is published.
+    """
+
+    in_force: dict[str, Any] | None
+    in_force_version: int
     versions: list[VersionShown]
-
-
-class VersionAdded(Shown):
-    """The version's number."""
-
-    version: int
-    effective_at: Instant
+    pending: list[AskShown]
+    came_to_nothing: list[AskShown]
 
 
 class PlannedShown(Shown):
@@ -139,11 +151,18 @@ class MaskedApplications(Shown):
 
 @routes.get("/policies", responses=_LOOK, summary="建档策略版本 Versions of the antenatal policy")
 def history(operator: OnDuty, system: Here) -> History:
-    """全部版本。 All versions."""
-    require(operator, "outpatient_office", "approver", "auditor")
+    """全部版本，及待批准的更改。 All versions, and changes that wait to be agreed to."""
+    require(operator, *READERS)
+    now_us = system.clock.now_us()
     with system.db.read() as connection:
         found = policies.history(connection, KIND)
+        made = made_by(connection, KIND, found)
+        now = ruling(connection, KIND, now_us=now_us)
+        waiting = asks_shown(connection, pending(connection, now_us=now_us, kinds=(KIND,)), operator, now_us=now_us)
+        nothing = asks_shown(connection, stopped_lately(connection, KIND), operator, now_us=now_us)
     return History(
+        in_force=None if now is None else now["body"],
+        in_force_version=0 if now is None else now["version"],
         versions=[
             VersionShown(
                 version=v.version,
@@ -152,45 +171,44 @@ def history(operator: OnDuty, system: Here) -> History:
                 staff_id=v.staff_id,
                 reason=v.reason,
                 created_at=v.created_at_us,
+                made_by=made[v.version],
             )
             for v in found
-        ]
+        ],
+        pending=waiting,
+        came_to_nothing=nothing,
     )
 
 
 @routes.post(
     "/policies",
-    status_code=201,
+    status_code=202,
     responses=_WRITE,
-    response_model=VersionAdded,
-    summary="新增建档策略版本 Add a version of the antenatal policy",
+    response_model=Asked,
+    summary="申请新增建档策略版本 Ask for a version of the antenatal policy",
 )
 def add(body: AddBody, operator: OnDuty, write: StaffWrite) -> Response:
-    """申请窗口正在进行的月份，其规则不能更改。 The rules of a month whose window is open cannot change."""
+    """另一人批准后生效；窗口正在进行的月份不能更改。 When another agrees; a month with an open window keeps its own."""
     require(operator, "outpatient_office")
-    effective_at_us = write.now_us if body.effective_at is None else body.effective_at
 
     def act(connection: Connection) -> dict[str, Any]:
-        if effective_at_us < write.now_us:
-            raise InvalidInput("effective_at", zh="不能早于现在", en="must not be in the past")
         read_policy(body.body)
-        version = add_policy(
+        approval = ask_other(
             connection,
-            body.body,
-            effective_at_us=effective_at_us,
-            reason=body.reason,
-            staff_id=operator.id,
+            kind=KIND,
+            body=body.body,
+            terms=terms_of(body.effective_at, body.reason, operator),
             now_us=write.now_us,
         )
-        return VersionAdded(version=version, effective_at=effective_at_us).model_dump(mode="json")
+        return asked(approval)
 
-    return write.answer(act, status=201)
+    return write.answer(act, status=202)
 
 
 @routes.post("/policies/preview", responses=failures(400, 401, 403, 415, 422), summary="试算建档名额 Try a policy")
 def preview(body: PolicyBody, operator: OnDuty, system: Here) -> PlanShown:
     """各月名额（含已结转），不保存。 Places of each month with what is carried; nothing is kept."""
-    require(operator, "outpatient_office", "approver", "auditor")
+    require(operator, *READERS)
     policy = read_policy(body.body)
     with system.db.read() as connection:
         found = planned_months(connection, policy, now_us=system.clock.now_us())
@@ -359,9 +377,7 @@ def read_policy(body: dict[str, Any]) -> AntenatalPolicy:
     try:
         return antenatal_from(body)
     except InvalidInput as rule:
-        # The caller made the name up, and it is shown again.
-        named = (rule.field or "").encode("utf-8", "replace").decode().replace("\0", "?")[:_LONGEST_FIELD]
-        raise InvalidInput(f"body.{named}", zh=rule.data["rule_zh"], en=rule.data["rule_en"]) from None
+        raise of_body(rule) from None
 
 
 def _acting(act: Act) -> Act:

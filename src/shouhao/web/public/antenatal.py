@@ -23,6 +23,7 @@ from shouhao.booking.store.antenatal import Month
 from shouhao.booking.store.antenatal_referrals import Offer, Referral, referrals_of
 from shouhao.flows.antenatal import apply, withdraw
 from shouhao.flows.antenatal_months import planned_months
+from shouhao.flows.antenatal_own import correct_own_dates
 from shouhao.flows.antenatal_referral import consent, offers_for, withdraw_consent
 from shouhao.kernel.errors import InvalidInput, NotFound
 from shouhao.patients.store import bindings_of_account
@@ -74,16 +75,23 @@ class TierShown(Shown):
 
 
 class MonthShown(Shown):
-    """A due month. `release` says how places go now: planned, draw, arrival, waiting or closed."""
+    """A due month. `release` says how places go now: planned, draw, arrival, waiting or closed.
+
+    Applications are taken in completed weeks `weeks_from` to `weeks_to`; who gets a place comes within `confirm_days`.
+    """
 
     month: str
     release: str
     opens_at: Instant
     window_closes_at: Instant
     closes_at: Instant
+    weeks_from: int
+    weeks_to: int
+    confirm_days: int
     tiers: list[TierShown]
     commitment: str | None
     drawn: bool
+    draw_sha256: str | None
 
 
 class MonthsShown(Shown):
@@ -211,7 +219,8 @@ def months_shown(connection: Connection, *, now_us: int) -> MonthsShown:
     kept = store.policy_in_force(connection, now_us=now_us)
     known = {month.month for month in published}
     for plan in [] if kept is None else planned_months(connection, kept[0], now_us=now_us):
-        if plan.month not in known and plan.opens_at_us > now_us:
+        if kept is not None and plan.month not in known and plan.opens_at_us > now_us:
+            rules = kept[0].for_month(plan.month)
             tiers = [
                 TierShown(tier=tier, places=own + plan.carried_in.get(tier, 0), free=own + plan.carried_in.get(tier, 0))
                 for tier, own in plan.own.items()
@@ -223,9 +232,13 @@ def months_shown(connection: Connection, *, now_us: int) -> MonthsShown:
                     opens_at=plan.opens_at_us,
                     window_closes_at=plan.window_closes_at_us,
                     closes_at=plan.closes_at_us,
+                    weeks_from=rules.gestation_weeks_from,
+                    weeks_to=rules.gestation_weeks_to,
+                    confirm_days=rules.confirm_days,
                     tiers=tiers,
                     commitment=None,
                     drawn=False,
+                    draw_sha256=None,
                 )
             )
     return MonthsShown(months=sorted(shown, key=lambda month: month.month))
@@ -295,6 +308,29 @@ def show_application(application_id: Id, member: SignedIn, system: Here) -> Appl
     """状态、名额或候补位次及原因。 Its state, its place or its turn, and why."""
     with system.db.read() as connection:
         return application_shown(connection, _mine(connection, application_id, member.account_id))
+
+
+@routes.post(
+    "/applications/{application_id}/dates",
+    responses=_WRITE,
+    response_model=ApplicationShown,
+    summary="更正预产期 Correct the dates",
+)
+def correct(application_id: Id, body: DatesBody, member: SignedIn, write: MemberWrite, system: Here) -> Response:
+    """抽签前可自行更正，机会不变；得到的是新的申请编号。 Before the draw, at the same chance; it has a new id then."""
+
+    def act(connection: Connection) -> dict[str, Any]:
+        after = correct_own_dates(
+            connection,
+            vault=system.vault,
+            application_id=application_id,
+            stated=body.stated(),
+            caller=member.caller(),
+            now_us=write.now_us,
+        )
+        return application_shown(connection, after).model_dump(mode="json")
+
+    return write.answer(act)
 
 
 @routes.post(
@@ -399,9 +435,13 @@ def _published(connection: Connection, month: Month, *, now_us: int) -> MonthSho
         opens_at=month.opens_at_us,
         window_closes_at=month.window_closes_at_us,
         closes_at=month.closes_at_us,
+        weeks_from=month.rules().gestation_weeks_from,
+        weeks_to=month.rules().gestation_weeks_to,
+        confirm_days=month.rules().confirm_days,
         tiers=tiers,
         commitment=month.commitment,
         drawn=month.drawn_at_us is not None,
+        draw_sha256=store.draw_sha256(connection, month.month),
     )
 
 

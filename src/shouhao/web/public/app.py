@@ -20,6 +20,7 @@ from shouhao.web.public import (
     antenatal,
     bookings,
     catalogue,
+    consents,
     draws,
     entries,
     notices,
@@ -27,6 +28,7 @@ from shouhao.web.public import (
     payments,
     reference_gateway,
     sign_in,
+    tips,
     waits,
 )
 from shouhao.web.public.hot import HotRoutes, described
@@ -38,7 +40,7 @@ from shouhao.web.shared_desk import SharedDesk
 from shouhao.wiring import System
 
 #: What this app serves; the reference gateway beside it only where it is the gateway.
-_PARTS = (sign_in, patients, catalogue, bookings, draws, entries, waits, notices, antenatal, payments)
+_PARTS = (sign_in, patients, consents, catalogue, bookings, draws, entries, waits, notices, antenatal, payments, tips)
 #: How the paths begin that are no pages.
 _API_PATHS = ("/api/", "/healthz", "/readyz", "/reference-gateway/")
 
@@ -69,7 +71,8 @@ def public_app(system: System, *, desk: SharedDesk | None = None) -> App:
     api.state.looks = looks
     api.state.sealed_lists = SealedLists(system.db)
     api.state.return_rates = ReturnRates(system.db)
-    edge = Edge(api, limit=settings.max_body_bytes, limits={"/photo": settings.max_photo_bytes})
+    limits = {"/photo": settings.max_photo_bytes, "/tips/pictures": 2 * settings.max_photo_bytes}
+    edge = Edge(api, limit=settings.max_body_bytes, limits=limits)
     hot = HotRoutes(system, Door(system.channel_keys, system.sign_in_key, system.clock))
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

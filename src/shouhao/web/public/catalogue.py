@@ -190,14 +190,11 @@ def sessions(
             after=None if cursor is None else _read_cursor(cursor),
             limit=limit,
         )
-        kept = _policies(connection, page.sessions, now_us=now_us)
+        shown = sessions_shown(connection, page.sessions, now_us=now_us)
     asked = {"first_day": first_day, "last_day": last_day}
     detail = {name: day.isoformat() for name, day in asked.items() if day is not None}
     looks.note(visit.event("searched", now_us=now_us, department_id=department_id, doctor_id=doctor_id, detail=detail))
-    return SessionPageShown(
-        sessions=[SessionShown(**_columns(listing, kept, now_us)) for listing in page.sessions],
-        cursor=None if page.after is None else _cursor(page.after),
-    )
+    return SessionPageShown(sessions=shown, cursor=None if page.after is None else _cursor(page.after))
 
 
 @routes.get(
@@ -223,6 +220,12 @@ def session(session_id: Id, visit: MaybeSignedIn, system: Here, looks: NotedIn) 
         )
     )
     return SessionWithSlots(**_columns(listing, kept, now_us), slots=[_slot(slot) for slot in slots])
+
+
+def sessions_shown(connection: Connection, found: Sequence[SessionListing], *, now_us: int) -> list[SessionShown]:
+    """Sessions as they are shown in every channel."""
+    kept = _policies(connection, found, now_us=now_us)
+    return [SessionShown(**_columns(listing, kept, now_us)) for listing in found]
 
 
 def _policies(connection: Connection, found: Sequence[SessionListing], *, now_us: int) -> dict[str, InForce]:

@@ -5,13 +5,17 @@ from typing import Any, Literal
 from fastapi import APIRouter, Response
 from sqlalchemy import Connection
 
-from shouhao.booking.entering import ticket
+from shouhao.booking.entering import RECEIPT_POLICY, Receipt, ticket
 from shouhao.booking.outcomes import Outcome, outcome_words
+from shouhao.booking.receipts import sign_receipt
 from shouhao.booking.store.draws_seen import EntrySeen, entries_of_people
 from shouhao.flows.enter import withdraw
+from shouhao.kernel.clock import iso
+from shouhao.kernel.errors import NotFound
 from shouhao.web.depends import Here, MemberWrite, SignedIn
-from shouhao.web.description import failures
+from shouhao.web.description import REF, failures
 from shouhao.web.fields import Id, Instant, Shown
+from shouhao.web.handlers import JSON
 from shouhao.web.public.draws import Words
 from shouhao.web.public.mine import my_patients, shown_people
 
@@ -63,6 +67,38 @@ def list_entries(member: SignedIn, system: Here) -> EntriesShown:
         mine = my_patients(connection, member.account_id)
         found = entries_of_people(connection, mine, limit=_MOST)
     return EntriesShown(entries=[_shown(seen, member.account_id, set(mine)) for seen in found])
+
+
+@routes.get(
+    "/entries/{entry_id}/receipt",
+    responses={
+        200: {"content": {JSON: {"schema": {"$ref": REF.format(name="SignedReceipt")}}}},
+        **failures(401, 403, 404, 422),
+    },
+    response_class=Response,
+    summary="再看回执 The receipt again",
+)
+def show_receipt_again(entry_id: Id, member: SignedIn, system: Here) -> Response:
+    """报名现在的内容，重新签名；已撤回的没有。 The entry as it stands, signed; there is none once it is taken back."""
+    with system.db.read() as connection:
+        mine = my_patients(connection, member.account_id)
+        found = entries_of_people(connection, mine, limit=_MOST)
+    seen = next((one for one in found if one.entry.id == entry_id), None)
+    if seen is None or seen.entry.account_id != member.account_id or seen.entry.state == "withdrawn":
+        raise NotFound("entry", "entry_id")
+    entry, draw = seen.entry, seen.draw
+    receipt = Receipt(
+        entry_id=entry.id,
+        draw_id=draw.id,
+        kind=draw.kind,
+        patient_ids=entry.people,
+        tickets=tuple(ticket(draw.salt, person) for person in entry.people),
+        wishes=entry.wishes,
+        entered_at=iso(entry.entered_at_us),
+        closes_at=iso(draw.closes_at_us),
+        policy=RECEIPT_POLICY,
+    )
+    return Response(sign_receipt(receipt, system.draw_keys), media_type=JSON)
 
 
 @routes.post(

@@ -7,6 +7,8 @@ A channel's gateway (its app, WeChat or SMS) polls with the channel key, every f
    `more` is true.
 3. A notice may come twice, after a lost answer or around the first poll, and has the same `id` then. None is left out.
 4. What happened less than 15 seconds ago is not told yet, so that the order of events is settled.
+5. Only accounts that agreed to messages are told of, from the moment they agree to the moment they withdraw. To all
+   others nothing is sent: what concerns them stands on their own pages, and the phone line and the window tell them.
 
 A notice holds ids alone. Which phone an account has is the channel's own knowledge, or asked for elsewhere.
 """
@@ -20,6 +22,7 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from shouhao.booking.store.notices import Cursor, Notice, notices_after, standing_offers
+from shouhao.flows.consents import may_be_told
 from shouhao.kernel.errors import InvalidInput
 from shouhao.web.depends import Here, Visiting
 from shouhao.web.description import failures
@@ -65,10 +68,10 @@ def list_notices(
     """候补发号、抽签与批次结果，供渠道通知本渠道的用户。 Offers, and results of draws and batches, for its own people.
 
     首次不带 `after`，之后每 5 至 10 秒带上一次的 `cursor` 查询；`more` 为真时立即再查。
-    同一通知可能出现两次，`id` 不变。
+    同一通知可能出现两次，`id` 不变。只有同意收消息的账号才有通知。
 
     Without `after` the first time, then every 5 to 10 seconds with the last `cursor`, at once while `more` is true. The
-    same notice may come twice, with the same `id`.
+    same notice may come twice, with the same `id`. There are notices for accounts that agreed to messages alone.
     """
     now_us = system.clock.now_us()
     with system.db.read() as connection:
@@ -76,7 +79,9 @@ def list_notices(
             told = standing_offers(connection, visit.channel, now_us=now_us)
         else:
             told = notices_after(connection, visit.channel, _read_cursor(after), limit=limit, now_us=now_us)
-    return NoticesShown(notices=[_shown(n) for n in told.notices], cursor=_cursor(told.cursor), more=told.more)
+        agreed = may_be_told(connection, {notice.account_id for notice in told.notices})
+    notices = [_shown(notice) for notice in told.notices if notice.account_id in agreed]
+    return NoticesShown(notices=notices, cursor=_cursor(told.cursor), more=told.more)
 
 
 def _shown(notice: Notice) -> NoticeShown:

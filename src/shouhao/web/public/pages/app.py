@@ -10,9 +10,10 @@ from starlette.routing import Route
 from shouhao.kernel.clock import Clock
 from shouhao.settings import Settings
 from shouhao.web.asgi import App
-from shouhao.web.public.pages import draw_pages, find, mine, people, signing_in
+from shouhao.web.public.pages import antenatal, consents, draw_pages, find, mine, people, signing_in, tips
 from shouhao.web.public.pages.bridge import Api
 from shouhao.web.public.pages.site import SAFE_HEADERS, STATIC, Page, Site
+from shouhao.web.public.pages.uploads import Uploads
 from shouhao.web.public.pages.visit import Visits
 
 _ROUTES = (
@@ -31,12 +32,31 @@ _ROUTES = (
     ("POST", "/bookings/{booking_id}/accept", mine.accept),
     ("POST", "/bookings/{booking_id}/return", mine.give_back),
     ("POST", "/waits/{wait_id}/leave", mine.leave),
+    ("GET", "/entries/{entry_id}/receipt", draw_pages.receipt),
     ("POST", "/entries/{entry_id}/withdraw", mine.withdraw),
     ("GET", "/people", people.people),
     ("GET", "/people/new", people.new),
     ("POST", "/people", people.create),
     ("POST", "/people/{patient_id}/guardian", people.guardian),
     ("POST", "/people/{patient_id}/unbind", people.unbind),
+    ("GET", "/consents", consents.consents),
+    ("POST", "/consents/give", consents.give),
+    ("POST", "/consents/withdraw", consents.withdraw),
+    ("GET", "/antenatal", antenatal.antenatal),
+    ("GET", "/antenatal/apply", antenatal.form),
+    ("POST", "/antenatal/apply", antenatal.apply),
+    ("GET", "/antenatal/months/{month}/check", antenatal.check),
+    ("GET", "/antenatal/months/{month}/file", antenatal.file),
+    ("GET", "/antenatal/applications/{application_id}", antenatal.application),
+    ("POST", "/antenatal/applications/{application_id}/dates", antenatal.correct),
+    ("POST", "/antenatal/applications/{application_id}/withdraw", antenatal.withdraw),
+    ("POST", "/antenatal/applications/{application_id}/referral", antenatal.refer),
+    ("POST", "/antenatal/applications/{application_id}/referral/withdraw", antenatal.unrefer),
+    ("GET", "/tip", tips.form),
+    ("POST", "/tip", tips.tell),
+    ("GET", "/tip/follow", tips.follow),
+    ("POST", "/tip/follow", tips.look_up),
+    ("POST", "/tip/more", tips.more),
     ("GET", "/sign-in", signing_in.sign_in),
     ("POST", "/sign-in/code", signing_in.send_code),
     ("POST", "/sign-in", signing_in.use_code),
@@ -74,6 +94,7 @@ def pages_app(
         exception_handlers={404: wrong_address, 405: wrong_address},
     )
     app.state.clock = clock
+    app.state.uploads = Uploads(visits, bytes_max=settings.max_photo_bytes)
     return app
 
 

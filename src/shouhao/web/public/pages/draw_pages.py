@@ -43,13 +43,23 @@ async def enter(page: Page) -> Response:
         wish = form.one(f"wish_{n}")
         if wish and wish not in wishes:
             wishes.append(wish)
-    receipt = await page.send(
+    made = await page.send(
         "POST",
         f"/api/v1/draws/{draw_id}/entries",
         {"patient_ids": form.all("patient_id"), "wishes": wishes},
         once=form.once,
     )
-    return page.show("receipt.html", title=page.visit.say("报名回执", "Entry receipt"), here="mine", it=receipt)
+    return page.go(f"/entries/{made['entry_id']}/receipt")
+
+
+async def receipt(page: Page) -> Response:
+    """The receipt of an entry; at an address of its own, so that back and reload show it again."""
+    entry_id = page.request.path_params["entry_id"]
+    page.need_sign_in()
+    it = await page.get(f"/api/v1/entries/{entry_id}/receipt")
+    waits = it["kind"] == "waitlist"
+    title = page.visit.say("候补回执", "Waitlist receipt") if waits else page.visit.say("报名回执", "Entry receipt")
+    return page.show("receipt.html", title=title, here="mine", it=it)
 
 
 async def check(page: Page) -> Response:

@@ -108,10 +108,10 @@ async def wait(page: Page) -> Response:
     session_id = page.request.path_params["session_id"]
     page.need_sign_in()
     form = await page.form()
-    receipt = await page.send(
+    made = await page.send(
         "POST", f"/api/v1/sessions/{session_id}/waits", {"patient_ids": form.all("patient_id")}, once=form.once
     )
-    return page.show("receipt.html", title=page.visit.say("候补回执", "Waitlist receipt"), here="mine", it=receipt)
+    return page.go(f"/entries/{made['entry_id']}/receipt")
 
 
 def _matching(asked: str, departments: list[Any], doctors: list[Any]) -> dict[str, list[Any]]:

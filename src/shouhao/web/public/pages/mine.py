@@ -5,6 +5,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from shouhao.web.public.pages.antenatal import LIVE
 from shouhao.web.public.pages.site import Page
 
 _LIVE = {"offered", "held", "booked"}
@@ -13,11 +14,13 @@ _LIVE = {"offered", "held", "booked"}
 async def mine(page: Page) -> Response:
     """Everything that concerns the reader, what is urgent first."""
     page.need_sign_in()
-    bookings, entries, waits, patients = await asyncio.gather(
+    bookings, entries, waits, patients, applications, asked = await asyncio.gather(
         page.get("/api/v1/bookings"),
         page.get("/api/v1/entries"),
         page.get("/api/v1/waits"),
         page.get("/api/v1/patients"),
+        page.get("/api/v1/antenatal/applications"),
+        page.get("/api/v1/consents"),
     )
     found = bookings["bookings"]
     waiting = waits["waits"]
@@ -32,6 +35,8 @@ async def mine(page: Page) -> Response:
         entries=[one for one in entries["entries"] if one["kind"] == "release"][:20],
         waits=[one for one in waiting if one["state"] in {"batch", "waiting", "offered"}],
         over=[one for one in waiting if one["state"] not in {"batch", "waiting", "offered"}][:10],
+        applications=[one for one in applications["applications"] if one["state"] in LIVE],
+        unread=any(one["kind"] == "notice" and one["may_give"] for one in asked["consents"]),
     )
 
 

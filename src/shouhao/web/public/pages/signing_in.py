@@ -1,6 +1,7 @@
 """Signing in with a code to the phone, signing out, and what the reader chooses: language and size of print."""
 
 from datetime import datetime
+from urllib.parse import quote
 
 from starlette.responses import Response
 
@@ -9,16 +10,20 @@ from shouhao.web.public.pages.site import Declined, Page
 
 
 async def sign_in(page: Page) -> Response:
-    """The form for the phone."""
-    back = own(page.request.query_params.get("back", ""))
-    return page.show("sign_in.html", title=page.visit.say("登录", "Sign in"), back=back, phone=None, no=None)
+    """The form for the phone; where a code is on its way, the form for the code, which a reload shows again."""
+    asked = page.request.query_params
+    back, sent = own(asked.get("back", "")), asked.get("sent")
+    phone = page.site.visits.phone_of(page.request) if sent else None
+    again = page.visit.say("验证码刚发过，请直接输入收到的那一个。", "A code was sent a moment ago: type that one.")
+    no = again if phone and sent == "before" else None
+    return page.show("sign_in.html", title=page.visit.say("登录", "Sign in"), back=back, phone=phone, no=no)
 
 
 async def send_code(page: Page) -> Response:
-    """Send a code and show the form for it."""
+    """Send a code and lead on to the form for it."""
     form = await page.form()
     phone, back = form.one("phone"), own(form.one("back"))
-    title, no = page.visit.say("登录", "Sign in"), None
+    title, sent = page.visit.say("登录", "Sign in"), "now"
     try:
         await page.send("POST", "/api/v1/sign-in/codes", {"phone": phone})
     except Declined as declined:
@@ -27,8 +32,10 @@ async def send_code(page: Page) -> Response:
             return page.show(
                 "sign_in.html", title=title, back=back, phone=None, no=error["message"], status=declined.said.status
             )
-        no = error["message"]  # one is on its way already; it may be typed in
-    return page.show("sign_in.html", title=title, back=back, phone=phone, no=no)
+        sent = "before"  # one is on its way already; it may be typed in
+    response = page.go(f"/sign-in?sent={sent}&back={quote(back)}")
+    page.site.visits.keep_phone(response, phone)
+    return response
 
 
 async def use_code(page: Page) -> Response:
@@ -46,6 +53,7 @@ async def use_code(page: Page) -> Response:
     ends_us = to_us(datetime.fromisoformat(made["expires_at"]))
     life_s = max(1, (ends_us - page.request.app.state.clock.now_us()) // SECOND_US)
     page.site.visits.sign_in(response, made["token"], life_s=life_s)
+    page.site.visits.forget_phone(response)
     return response
 
 

@@ -138,6 +138,8 @@ class Site:
         self._env.globals.update(
             day=words.day_words,
             label=words.label_words,
+            month=words.month_words,
+            full_day=words.full_day_words,
             moment=words.moment_words,
             time=words.time_words,
             yuan=words.yuan,
@@ -196,7 +198,8 @@ class Site:
             return page.show("refused.html", title=title, status=413, why=why, remedy=None, reference=None, other=None)
 
     def _refusal(self, page: Page, said: Said) -> Response:
-        visit, error = page.visit, _error(said)
+        visit = page.visit
+        error = words.refusal_words(_error(said), visit.language)
         remedy = words.remedy(error["code"])
         busy = said.status >= 500  # noqa: PLR2004 - the server's own failures begin there
         return page.show(

@@ -1,7 +1,8 @@
 """Visit: who looks at a page, from its cookies, and that a form was really sent from one of our pages.
 
 Cookies: `sh_device`, a random number of this browser, which forms are bound to; `sh_sign_in`, the token of the
-sign-in, which no script can read; `sh_language` and `sh_size`, what the reader chose.
+sign-in, which no script can read; `sh_language` and `sh_size`, what the reader chose; `sh_phone`, for ten minutes, the
+phone that a code was sent to, so that whoever comes back from their messages finds the form for it.
 """
 
 import hmac
@@ -9,7 +10,7 @@ import secrets
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Literal
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote, unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,8 +22,10 @@ from shouhao.web.public.pages.bridge import Asker
 
 Language = Literal["zh", "en"]
 
-_DEVICE, _SIGN_IN, _LANGUAGE, _SIZE = "sh_device", "sh_sign_in", "sh_language", "sh_size"
+_DEVICE, _SIGN_IN, _LANGUAGE, _SIZE, _PHONE = "sh_device", "sh_sign_in", "sh_language", "sh_size", "sh_phone"
 _YEAR_S = 365 * 86_400
+_PHONE_S = 600
+_PHONE_LONGEST = 20
 _DEVICE_LENGTH = 32
 _FIELDS_MOST = 200
 _AGENT_LONGEST = 256
@@ -123,6 +126,18 @@ class Visits:
         """Give the browser its number, if it has none yet."""
         if visit.new_device:
             self._set(response, _DEVICE, visit.device, max_age_s=_YEAR_S)
+
+    def keep_phone(self, response: Response, phone: str) -> None:
+        """Remember which phone a code was sent to, in the reader's own browser."""
+        self._set(response, _PHONE, quote(phone[:_PHONE_LONGEST]), max_age_s=_PHONE_S)
+
+    def phone_of(self, request: Request) -> str | None:
+        """Which phone a code was sent to from this browser, a moment ago."""
+        return unquote(request.cookies.get(_PHONE, ""))[:_PHONE_LONGEST] or None
+
+    def forget_phone(self, response: Response) -> None:
+        """The code was used."""
+        response.delete_cookie(_PHONE, path="/", secure=self._secure, httponly=True, samesite="lax")
 
     def sign_in(self, response: Response, token: str, *, life_s: int) -> None:
         """Keep a sign-in in the browser, out of every script's reach."""

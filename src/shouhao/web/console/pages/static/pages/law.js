@@ -4,6 +4,13 @@ import { get, post } from "../api.js";
 import { field, form, h, show, table } from "../dom.js";
 import { ROLES, pair, say, whole } from "../words.js";
 
+const CONSENTS = {
+  notice: ["已读告知", "Notice read"],
+  messages: ["结果发到手机", "Messages"],
+  child_data: ["监护人同意（未满 14 岁）", "Guardian’s consent (under 14)"],
+  face_check: ["刷脸核对（1:1）", "Check of the face (1:1)"],
+  face_leave_out: ["用照片避免误认", "Photograph, not to be mistaken"],
+};
 const both = (words) => (words ? say(words.zh, words.en) : "");
 
 export async function page(place, { who }) {
@@ -36,6 +43,8 @@ export async function page(place, { who }) {
         : null,
     );
   };
+  const seesConsents = who.operator.roles.some((role) => ["data_protection", "auditor"].includes(role));
+  const consents = seesConsents ? (await get("/consents/counts")).counts : [];
   const approved = acts ? (await get("/approvals", { state: "approved", kind: "law_switch" })).approvals : [];
   show(
     place,
@@ -46,6 +55,16 @@ export async function page(place, { who }) {
       : null,
     approved.map((it) => h("p", { class: "note" }, say("已批准启用 ", "approved: "), h("b", {}, it.subject), " ", h("button", { class: "step first", onclick: async () => { await post(`/law/switches/${encodeURIComponent(it.subject)}/on`, { approval_id: it.approval_id }); await again(); } }, say("现在启用", "Turn it on now")))),
     switches.map(one),
+    seesConsents
+      ? h("article", { class: "card" },
+          h("h2", {}, say("患者的同意", "Patients’ consents")),
+          h("p", { class: "soft" }, say("只有人数。查看某位就诊人的历史须写明事由，见接口 /consents/history。", "Numbers alone. One patient’s history takes a reason: /consents/history of the API.")),
+          table(
+            [say("哪一项", "Which"), say("文本版本", "Version"), say("现在同意", "Stand by it"), say("同意过", "Given"), say("撤回过", "Withdrawn"), "SHA-256"],
+            consents.map((it) => [pair(CONSENTS[it.kind]) || it.kind, h("span", { class: it.in_force ? "tag good" : "tag" }, it.text_version, it.in_force ? say(" 现行", " in force") : ""), it.standing, it.given, it.withdrawn, h("span", { class: "code" }, it.text_sha256.slice(0, 16))]),
+            say("还没有人作过决定。", "Nobody has decided on anything yet."),
+          ))
+      : null,
     h("p", { class: "soft" }, say("记录由命令 shouhao law record 或接口提交；详见文档“合规开关”。", "Records are handed in by shouhao law record or over the API; see the documentation.")),
   );
 }
