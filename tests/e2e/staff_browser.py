@@ -20,12 +20,20 @@ def console_of(hospital: Hospital) -> str:
     return hospital.console.removesuffix("/api/v1/staff")
 
 
-def one_time(hospital: Hospital, *roles: str, name: str = "王值班", trained: bool = True) -> tuple[str, str]:
+def one_time(
+    hospital: Hospital, *roles: str, name: str = "王值班", trained: bool = True, doctor_id: str | None = None
+) -> tuple[str, str]:
     """Somebody new with these roles: their login and one-time login."""
     system, now_us = hospital.system, hospital.clock.now_us()
     with system.db.write() as connection:
         made, _ = create_operator(
-            connection, name, roles=frozenset(roles), now_us=now_us, randomness=SystemRandomness(), unit="门诊楼"
+            connection,
+            name,
+            roles=frozenset(roles),
+            doctor_id=doctor_id,
+            now_us=now_us,
+            randomness=SystemRandomness(),
+            unit="门诊楼",
         )
         if trained:
             until_us = now_us + 30 * DAY_US
@@ -38,9 +46,9 @@ def code(hospital: Hospital, secret: str) -> str:
     return str(pyotp.TOTP(secret).at(hospital.clock.now_us() // SECOND_US))
 
 
-def cookie(hospital: Hospital, *roles: str, name: str = "王值班", trained: bool = True) -> dict[str, Any]:
+def cookie(hospital: Hospital, *roles: str, **who: Any) -> dict[str, Any]:
     """The cookie of somebody with these roles who is signed in."""
-    login, once = one_time(hospital, *roles, name=name, trained=trained)
+    login, once = one_time(hospital, *roles, **who)
     with httpx.Client(base_url=hospital.console, timeout=20) as client:
 
         def post(path: str, csrf: str = "", **body: Any) -> Any:

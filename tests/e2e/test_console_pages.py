@@ -267,7 +267,7 @@ def test_each_role_is_led_to_pages_of_its_own(browser, hospital):
         "outpatient_office": "/morning",
         "auditor": "/wall",
         "administrator": "/cameras",
-        "window": "/approvals",
+        "window": "/desk",
     }
     for role, first in expected.items():
         with reader(browser, console_of(hospital), "roles", size=DESK) as one:

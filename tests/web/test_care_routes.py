@@ -58,7 +58,8 @@ def test_each_look_at_the_proofs_is_recorded(hospital: Hospital) -> None:
     path = f"/patients/{patient_id}/care-proofs"
     made = hospital.staff("window").post(path, json=DISABLED).json()
     for role in ("window", "auditor"):
-        assert hospital.staff(role).get(path).json() == {"proofs": [made]}
+        seen = hospital.staff(role).get(path).json()
+        assert (seen["proofs"], seen["ground"], seen["birth_day_sure"]) == ([made], "disabled", True)
     looks = hospital.events("viewed")
     assert [(e["patient_id"], e["detail"]["what"]) for e in looks] == [(patient_id, "care_proofs")] * 2
     assert len({e["staff_id"] for e in looks}) == 2

@@ -1,21 +1,32 @@
 """What staff do over HTTP, each with their role, each look and change in their name."""
 
+import base64
+import io
 from datetime import date
 from typing import Any
 
 import httpx
+from PIL import Image
 from sqlalchemy import select, update
 
 from shouhao.patients.tables import patients
 from shouhao.store import answers
+from web.policed import changed
 from web.served import Hospital, error_of, resident_id
 
-PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 100
+NO_PICTURE = b"\x89PNG\r\n\x1a\n" + b"0" * 100
 CSV = (
     "department_id,department,doctor_id,doctor,day,half,kind,start,end,capacity,fee,release_at\n"
     "PED,儿科,D2,王医生,2026-03-05,am,expert,08:00,12:00,4,60,2026-03-03 07:00\n"
     "PED,儿科,D2,王医生,2026-03-06,am,expert,08:00,12:00,-4,60,2026-03-03 07:00\n"
 )
+
+
+def document_photo() -> bytes:
+    """A sheet of one colour, in place of a document."""
+    out = io.BytesIO()
+    Image.new("RGB", (480, 300), (230, 226, 214)).save(out, "PNG")
+    return out.getvalue()
 
 
 def at_window(order: int = 1, name: str = "张三", born: date = date(1985, 6, 1), **more: Any) -> dict[str, Any]:
@@ -67,7 +78,8 @@ def test_nobody_acts_without_their_role(hospital: Hospital) -> None:
 def test_a_photo_is_submitted_opened_and_decided(hospital: Hospital) -> None:
     member = hospital.member()
     patient_id = hospital.patient_of(member)
-    path, photo = f"/patients/{patient_id}/photo", {"content": PNG, "headers": {"Content-Type": "image/png"}}
+    paper = document_photo()
+    path, photo = f"/patients/{patient_id}/photo", {"content": paper, "headers": {"Content-Type": "image/png"}}
     assert error_of(member.post(path, **photo))["code"] == "patients.already_verified"
     with hospital.system.db.write() as connection:
         unconfirmed = {"verification": "in_review", "verified_by": None, "verified_at_us": None}
@@ -75,9 +87,14 @@ def test_a_photo_is_submitted_opened_and_decided(hospital: Hospital) -> None:
     submitted = member.post(path, **photo)
     assert submitted.status_code == 202, submitted.text
     reviewer = hospital.staff("reviewer")
-    (waiting,) = reviewer.get("/photo-reviews").json()["reviews"]
+    queue = reviewer.get("/photo-reviews").json()
+    (waiting,) = queue["reviews"]
+    assert queue["waiting"] == 1
     opened = reviewer.get(f"/photo-reviews/{waiting['review_id']}").json()
-    assert (opened["name"], opened["document_number"], opened["media_type"]) == ("张三", resident_id(), "image/png")
+    assert (opened["name"], opened["document_number"]) == ("张三", resident_id())
+    shown = Image.open(io.BytesIO(base64.b64decode(opened["photo_base64"])))
+    assert shown.format == "JPEG"
+    assert len(shown.getcolors(1 << 20) or ()) > 50, "one colour was sent in: the rest is the mark of who looks"
     assert [e["detail"]["what"] for e in hospital.events("viewed")] == ["photo_review"]
     decision = f"/photo-reviews/{waiting['review_id']}/decision"
     assert reviewer.post(decision, json={"approve": True, "reason": "与证件一致"}).json()["state"] == "approved"
@@ -86,6 +103,21 @@ def test_a_photo_is_submitted_opened_and_decided(hospital: Hospital) -> None:
     )
     assert member.get(f"/patients/{patient_id}").json()["verified_by"] == "photo_review"
     hospital.assert_sound()
+
+
+def test_a_photo_that_is_no_picture_is_not_shown_and_can_be_refused(hospital: Hospital) -> None:
+    member = hospital.member()
+    patient_id = hospital.patient_of(member)
+    with hospital.system.db.write() as connection:
+        unconfirmed = {"verification": "in_review", "verified_by": None, "verified_at_us": None}
+        connection.execute(update(patients).values(**unconfirmed))
+    sent = {"content": NO_PICTURE, "headers": {"Content-Type": "image/png"}}
+    assert member.post(f"/patients/{patient_id}/photo", **sent).status_code == 202
+    reviewer = hospital.staff("reviewer")
+    (waiting,) = reviewer.get("/photo-reviews").json()["reviews"]
+    assert reviewer.get(f"/photo-reviews/{waiting['review_id']}").json()["photo_base64"] is None
+    decision = f"/photo-reviews/{waiting['review_id']}/decision"
+    assert reviewer.post(decision, json={"approve": False, "reason": "不是照片"}).json()["state"] == "rejected"
 
 
 def test_the_window_finds_corrects_confirms_books_returns_and_checks_in(hospital: Hospital) -> None:
@@ -210,16 +242,17 @@ def test_a_schedule_is_imported_row_by_row_with_a_report(hospital: Hospital) -> 
 
 def test_policies_are_added_as_versions_and_never_changed(hospital: Hospital) -> None:
     office = hospital.staff("outpatient_office")
-    for number, live in enumerate((1, 2), start=1):
-        body = {"body": {"live_per_day": live}, "reason": "试行"}
-        assert office.post("/policies/booking_limits", json=body).json()["version"] == number
+    for live in (1, 2):
+        changed(hospital, "/policies/booking_limits", {"body": {"live_per_day": live}, "reason": "试行"})
     wrong = office.post("/policies/booking_limits", json={"body": {"live_per_day": 0}, "reason": "试行"})
     assert error_of(wrong)["field"] == "body.live_per_day"
     unknown = office.post("/policies/binding", json={"body": {"live_per_day": 1}, "reason": "试行"})
     assert error_of(unknown)["field"] == "body.live_per_day"
     assert error_of(office.get("/policies/other"))["field"] == "kind"
-    versions = hospital.staff("auditor").get("/policies/booking_limits").json()["versions"]
-    assert [v["body"] for v in versions] == [{"live_per_day": 1}, {"live_per_day": 2}]
+    history = hospital.staff("auditor").get("/policies/booking_limits").json()
+    assert [v["body"]["live_per_day"] for v in history["versions"]] == [1, 2]
+    assert [v["made_by"]["approved_by_name"] for v in history["versions"]] == ["approver"] * 2
+    assert (history["in_force"]["live_per_day"], history["in_force"]["live_per_week"]) == (2, 5), "the rest by default"
     assert len(hospital.events("policy_changed")) == 2
 
 

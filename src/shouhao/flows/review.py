@@ -4,6 +4,7 @@ The photo is sealed while it waits and gone once decided. Each look leaves an ev
 """
 
 from dataclasses import dataclass
+from datetime import date
 from typing import ClassVar
 
 from sqlalchemy import Connection
@@ -13,7 +14,7 @@ from shouhao.kernel.errors import NotFound, Refused
 from shouhao.kernel.events import Event
 from shouhao.patients import records, store
 from shouhao.patients.model import PHOTO_REVIEW
-from shouhao.patients.photos import MediaType, media_type
+from shouhao.patients.photos import media_type
 from shouhao.patients.records import IdentityCheck, PhotoReview
 from shouhao.patients.standing import PatientUnknown
 from shouhao.patients.texts import written_reason
@@ -53,8 +54,9 @@ class OpenedReview:
     name: str
     document_kind: str
     document_number: str
+    birth_day: date
+    sex: str | None
     photo: bytes
-    media_type: MediaType
 
     def __repr__(self) -> str:
         """Nothing of the person: this may end in a traceback."""
@@ -131,8 +133,9 @@ def open_review(connection: Connection, *, vault: Vault, staff_id: str, review_i
         name=store.open_name(patient, vault),
         document_kind=patient.document_kind,
         document_number=vault.open(patient.document_sealed, purpose=store.DOCUMENT),
+        birth_day=patient.birth_day,
+        sex=patient.sex,
         photo=photo,
-        media_type=media_type("photo", photo),
     )
 
 

@@ -169,6 +169,12 @@ def waiting_reviews(connection: Connection, *, limit: int) -> list[PhotoReview]:
     return [_review(row) for row in connection.execute(ordered)]
 
 
+def count_waiting_reviews(connection: Connection) -> int:
+    """How many photos are in the queue."""
+    waiting = select(func.count()).select_from(photo_reviews).where(photo_reviews.c.state == "waiting")
+    return int(connection.execute(waiting).scalar_one())
+
+
 def open_photo(connection: Connection, review_id: str, *, vault: Vault) -> bytes | None:
     """The photo in the clear, or None once it is gone."""
     sealed = connection.execute(

@@ -148,6 +148,22 @@ def find_patient_by_document(connection: Connection, *, vault: Vault, document: 
     return None if row is None else _patient(row)
 
 
+def find_patients(connection: Connection, patient_ids: Iterable[str]) -> dict[str, Patient]:
+    """Patients by their ids, those that exist."""
+    rows = connection.execute(select(patients).where(patients.c.id.in_(sorted(set(patient_ids)))))
+    return {row.id: _patient(row) for row in rows}
+
+
+def find_patients_by_phone(connection: Connection, *, vault: Vault, phone: str, limit: int) -> list[Patient]:
+    """The patients who left this phone, by id.
+
+    Args:
+        phone: in canonical form.
+    """
+    found = select(patients).where(patients.c.phone_hash == vault.hash(phone, purpose=PHONE))
+    return [_patient(row) for row in connection.execute(found.order_by(patients.c.id).limit(limit))]
+
+
 def lock_patients(connection: Connection, patient_ids: Iterable[str]) -> dict[str, Patient]:
     """Patients that nobody else changes until the unit of work ends, locked in the order of their ids."""
     wanted = select(patients).where(patients.c.id.in_(sorted(set(patient_ids)))).order_by(patients.c.id)

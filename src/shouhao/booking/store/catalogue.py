@@ -3,6 +3,7 @@
 A look at the public offer, never at who holds what; each function is one query.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
@@ -149,6 +150,12 @@ def released_between(connection: Connection, *, from_us: int, to_us: int, limit:
     page = page.order_by(sessions.c.release_at_us, sessions.c.id).limit(limit)
     found = [_listing(row) for row in connection.execute(_listed(page))]
     return sorted(found, key=lambda one: (one.released_at_us or one.release_at_us, one.id))
+
+
+def listings_of(connection: Connection, session_ids: Iterable[str]) -> list[SessionListing]:
+    """These sessions, by day and id."""
+    page = select(sessions).where(sessions.c.id.in_(sorted(set(session_ids))))
+    return [_listing(row) for row in connection.execute(_listed(page))]
 
 
 def get_session(connection: Connection, session_id: str) -> tuple[SessionListing, tuple[SlotListing, ...]]:

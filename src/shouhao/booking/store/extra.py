@@ -1,5 +1,6 @@
 """Extra slots: requests, counts and the slot row that is added."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +68,23 @@ def waiting_requests(connection: Connection, *, limit: int = 200) -> list[ExtraR
         .limit(limit)
     )
     return [ExtraRequest(**{name: getattr(row, name) for name in _FIELDS}) for row in rows]
+
+
+def requests_by(connection: Connection, staff_id: str, *, since_us: int, limit: int = 200) -> list[ExtraRequest]:
+    """What somebody asked for, newest first."""
+    rows = connection.execute(
+        select(extra_slot_requests)
+        .where(extra_slot_requests.c.requested_by == staff_id, extra_slot_requests.c.created_at_us >= since_us)
+        .order_by(extra_slot_requests.c.created_at_us.desc(), extra_slot_requests.c.id)
+        .limit(limit)
+    )
+    return [ExtraRequest(**{name: getattr(row, name) for name in _FIELDS}) for row in rows]
+
+
+def caps_of(connection: Connection, doctor_ids: Iterable[str]) -> dict[str, int]:
+    """How many extra slots a day each of these doctors may add alone."""
+    query = select(doctors.c.id, doctors.c.extra_daily_cap).where(doctors.c.id.in_(sorted(set(doctor_ids))))
+    return {row.id: int(row.extra_daily_cap) for row in connection.execute(query)}
 
 
 def decide_request(

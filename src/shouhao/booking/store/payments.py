@@ -214,6 +214,30 @@ def due_at_window(connection: Connection, booking_id: str) -> Payment | None:
     return None if row is None else _payment(row)
 
 
+def all_due_at_window(connection: Connection, *, limit: int) -> list[Payment]:
+    """What waits at the window to be given back, longest first."""
+    rows = connection.execute(
+        select(payments)
+        .where(payments.c.state == "refund_due", payments.c.gateway == WINDOW)
+        .order_by(payments.c.refund_next_at_us, payments.c.id)
+        .limit(limit)
+    )
+    return [_payment(row) for row in rows]
+
+
+def payments_of(connection: Connection, booking_ids: Iterable[str]) -> dict[str, list[Payment]]:
+    """Every payment of these bookings, past ones too, in the order they were made."""
+    rows = connection.execute(
+        select(payments)
+        .where(payments.c.booking_id.in_(list(booking_ids)))
+        .order_by(payments.c.created_at_us, payments.c.id)
+    )
+    found: dict[str, list[Payment]] = {}
+    for payment in map(_payment, rows):
+        found.setdefault(payment.booking_id, []).append(payment)
+    return found
+
+
 def mark_refunded(connection: Connection, payment_id: str, *, now_us: int) -> bool:
     """The money went back; whether this was news."""
     changed = connection.execute(

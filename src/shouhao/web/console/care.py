@@ -14,14 +14,12 @@ from shouhao.flows.care import PaperSeen, record_care_proof, revoke_care_proof
 from shouhao.flows.same_person import declare_apart
 from shouhao.kernel.clock import day_of
 from shouhao.kernel.errors import NotFound
-from shouhao.kernel.events import Event
-from shouhao.patients.care import CARE_KINDS, PROOFS, CareProof, CareProofUnknown
-from shouhao.patients.care_store import REFERENCE, find_proof, proofs_of
+from shouhao.patients.care import CARE_KINDS, PROOFS, CareProof, CareProofUnknown, birth_day_is_sure
+from shouhao.patients.care_store import REFERENCE, care_grounds, find_proof, proofs_of
 from shouhao.patients.documents import mask_number
 from shouhao.patients.store import find_patient
 from shouhao.staff.model import require
-from shouhao.store import event_log
-from shouhao.web.console.duty_look import look_on_duty
+from shouhao.web.console.duty_look import look_on_duty, record_look
 from shouhao.web.depends import Here, OnDuty, StaffWrite
 from shouhao.web.description import failures
 from shouhao.web.fields import Body, Day, Id, Instant, LongText, ShortText, Shown
@@ -73,9 +71,15 @@ class ProofShown(Shown):
 
 
 class ProofList(Shown):
-    """A patient's proofs, revoked ones too, oldest first."""
+    """A patient's proofs, revoked ones too, oldest first; and on what ground a kept place is theirs today, if on any.
+
+    Age counts only where somebody other than the patient says the birth day (`birth_day_sure`).
+    """
 
     proofs: list[ProofShown]
+    ground: str | None
+    age_years: int
+    birth_day_sure: bool
 
 
 class ApartShown(Shown):
@@ -118,21 +122,26 @@ def record(patient_id: Id, body: ProofBody, operator: OnDuty, write: StaffWrite,
 def list_proofs(patient_id: Id, operator: OnDuty, system: Here) -> ProofList:
     """查看即留痕。 The look is recorded."""
     require(operator, "window", "auditor")
-    look = Event(
-        at_us=system.clock.now_us(),
-        kind="viewed",
-        channel="window",
-        patient_id=patient_id,
-        staff_id=operator.id,
-        detail={"what": "care_proofs"},
-    )
+    now_us = system.clock.now_us()
     with system.db.write() as connection:
-        if find_patient(connection, patient_id) is None:
+        patient = find_patient(connection, patient_id)
+        if patient is None:
             raise NotFound("patient", "patient_id")
-        event_log.append(connection, [look])
+        record_look(connection, patient_id, staff_id=operator.id, what="care_proofs", now_us=now_us)
         found = proofs_of(connection, patient_id)
+        grounds = care_grounds(connection, [patient_id], today=day_of(now_us))
     look_on_duty(system, operator, "care", data_class="health", what=f"care_proofs of patient {patient_id}")
-    return ProofList(proofs=[_shown(system, proof) for proof in found])
+    return ProofList(
+        proofs=[_shown(system, proof) for proof in found],
+        ground=grounds.get(patient_id),
+        age_years=patient.age(day_of(now_us)),
+        birth_day_sure=birth_day_is_sure(
+            verification=patient.verification,
+            verified_by=patient.verified_by,
+            document_kind=patient.document_kind,
+            document_masked=patient.document_masked,
+        ),
+    )
 
 
 @routes.post(

@@ -4,7 +4,6 @@ Each look leaves a row in the access register, and a `viewed` event with the ope
 reads. The document travels in the body: addresses end in logs.
 """
 
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Response
@@ -18,16 +17,14 @@ from shouhao.flows.register import PersonGiven
 from shouhao.flows.verify import verify_at_window
 from shouhao.kernel.clock import day_of
 from shouhao.kernel.errors import NotFound
-from shouhao.kernel.events import Event
 from shouhao.patients import store
 from shouhao.patients.documents import DOCUMENT_KINDS, SEXES, number_alone
-from shouhao.patients.model import Patient
 from shouhao.staff.model import require
-from shouhao.store import event_log
-from shouhao.web.console.duty_look import look_on_duty
+from shouhao.web.console.duty_look import Duty, look_on_duty, record_look
+from shouhao.web.console.patient_shapes import PatientAtWindow, patient_at_window
 from shouhao.web.depends import Here, OnDuty, StaffWrite
 from shouhao.web.description import failures
-from shouhao.web.fields import Body, Day, Id, LongText, ShortText, Shown
+from shouhao.web.fields import Body, Day, Id, LongText, ShortText
 from shouhao.web.public.bookings import bookings_answer, gives_bookings
 from shouhao.wiring import System
 
@@ -69,35 +66,24 @@ class ReasonBody(Body):
     reason: LongText
 
 
-class PatientAtWindow(Shown):
-    """A patient as staff see them: the name to compare with the paper, the rest masked."""
-
-    patient_id: str
-    name: str
-    document_kind: str
-    document_number: str
-    phone: str
-    birth_day: date
-    sex: str | None
-    verification: str
-    verified_by: str | None
-
-
 @routes.post(
     "/patients/look-up", responses=failures(400, 401, 403, 404, 415, 422), summary="按证件查找就诊人 Find by document"
 )
 def look_up(body: LookUpBody, operator: OnDuty, system: Here) -> PatientAtWindow:
-    """查看即留痕。 The look is recorded."""
-    require(operator, "window")
+    """查看即留痕；医生可查自己面前的就诊人。 The look is recorded; doctors find whom they see, for an extra slot."""
+    if operator.doctor_id is None:
+        require(operator, "window")
     now_us = system.clock.now_us()
     document = number_alone(body.document_kind, body.document_number, today=day_of(now_us))
     with system.db.write() as connection:
         patient = store.find_patient_by_document(connection, vault=system.vault, document=document)
         if patient is None:
             raise NotFound("patient", "document_number")
-        _record_look(connection, patient.id, staff_id=operator.id, what="patient", now_us=now_us)
-    look_on_duty(system, operator, "window", data_class="identity", what=f"patient {patient.id}")
-    return _shown(system, patient)
+        record_look(connection, patient.id, staff_id=operator.id, what="patient", now_us=now_us)
+    duty: Duty = "window" if "window" in operator.roles else "extra_slot"
+    look_on_duty(system, operator, duty, data_class="identity", what=f"patient {patient.id}")
+    with system.db.read() as connection:
+        return patient_at_window(system, connection, patient)
 
 
 @routes.post(
@@ -145,7 +131,7 @@ def list_bookings(patient_id: Id, operator: OnDuty, system: Here) -> Response:
     with system.db.write() as connection:
         if store.find_patient(connection, patient_id) is None:
             raise NotFound("patient", "patient_id")
-        _record_look(connection, patient_id, staff_id=operator.id, what="bookings", now_us=system.clock.now_us())
+        record_look(connection, patient_id, staff_id=operator.id, what="bookings", now_us=system.clock.now_us())
         found = lifecycle.bookings_of(connection, [patient_id], account_id=None, limit=_MOST)
     look_on_duty(system, operator, "window", data_class="health", what=f"bookings of patient {patient_id}")
     return bookings_answer(found)
@@ -219,35 +205,9 @@ def remove_one_guardian(
     return write.answer(act, show=lambda _: _find(system, patient_id))
 
 
-def _record_look(connection: Connection, patient_id: str, *, staff_id: str, what: str, now_us: int) -> None:
-    look = Event(
-        at_us=now_us,
-        kind="viewed",
-        channel="window",
-        patient_id=patient_id,
-        staff_id=staff_id,
-        detail={"what": what},
-    )
-    event_log.append(connection, [look])
-
-
 def _find(system: System, patient_id: str) -> dict[str, object]:
     with system.db.read() as connection:
         patient = store.find_patient(connection, patient_id)
-    if patient is None:
-        raise NotFound("patient", "patient_id")
-    return _shown(system, patient).model_dump(mode="json")
-
-
-def _shown(system: System, patient: Patient) -> PatientAtWindow:
-    return PatientAtWindow(
-        patient_id=patient.id,
-        name=store.open_name(patient, system.vault),
-        document_kind=patient.document_kind,
-        document_number=patient.document_masked,
-        phone=patient.phone_masked,
-        birth_day=patient.birth_day,
-        sex=patient.sex,
-        verification=patient.verification,
-        verified_by=patient.verified_by,
-    )
+        if patient is None:
+            raise NotFound("patient", "patient_id")
+        return patient_at_window(system, connection, patient).model_dump(mode="json")

@@ -1,6 +1,7 @@
 """Photo reviews: a reviewer compares a photo with what the patient wrote, and decides once."""
 
 import base64
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Response
@@ -8,8 +9,10 @@ from pydantic import Field, StrictBool
 from sqlalchemy import Connection
 
 from shouhao.flows.review import decide_review, open_review
-from shouhao.patients.records import waiting_reviews
-from shouhao.staff.model import require
+from shouhao.kernel.clock import iso
+from shouhao.patients.records import count_waiting_reviews, waiting_reviews
+from shouhao.staff.model import Operator, require
+from shouhao.staff.watermark import PictureUnreadable, watermarked
 from shouhao.web.console.duty_look import look_on_duty
 from shouhao.web.depends import Here, OnDuty, StaffWrite
 from shouhao.web.description import failures
@@ -27,21 +30,24 @@ class ReviewShown(Shown):
 
 
 class ReviewQueue(Shown):
-    """The queue, oldest first."""
+    """The queue, oldest first; `waiting` counts all of it."""
 
     reviews: list[ReviewShown]
+    waiting: int
 
 
 class OpenedShown(Shown):
-    """What the reviewer compares."""
+    """What the reviewer compares. The photo is a JPEG that says who looks; null when it cannot be marked."""
 
     review_id: str
     patient_id: str
     name: str
     document_kind: str
     document_number: str
-    media_type: str
-    photo_base64: str
+    birth_day: date
+    sex: str | None
+    submitted_at: Instant
+    photo_base64: str | None
 
 
 class DecisionBody(Body):
@@ -63,9 +69,10 @@ def queue(operator: OnDuty, system: Here, limit: Annotated[int, Field(ge=1, le=2
     """最早提交的在前；不显示照片。 Oldest first; no photo is opened."""
     require(operator, "reviewer")
     with system.db.read() as connection:
-        waiting = waiting_reviews(connection, limit=limit)
+        waiting, count = waiting_reviews(connection, limit=limit), count_waiting_reviews(connection)
     return ReviewQueue(
-        reviews=[ReviewShown(review_id=r.id, patient_id=r.patient_id, submitted_at=r.submitted_at_us) for r in waiting]
+        reviews=[ReviewShown(review_id=r.id, patient_id=r.patient_id, submitted_at=r.submitted_at_us) for r in waiting],
+        waiting=count,
     )
 
 
@@ -73,6 +80,7 @@ def queue(operator: OnDuty, system: Here, limit: Annotated[int, Field(ge=1, le=2
 def open_one(review_id: Id, operator: OnDuty, system: Here) -> OpenedShown:
     """每次查看都会留痕。 Each look is recorded before the photo is shown."""
     require(operator, "reviewer")
+    now_us = system.clock.now_us()
     look_on_duty(system, operator, "photo_review", data_class="identity", what=f"photo_review {review_id}")
     with system.db.write() as connection:
         opened = open_review(
@@ -80,7 +88,7 @@ def open_one(review_id: Id, operator: OnDuty, system: Here) -> OpenedShown:
             vault=system.vault,
             staff_id=operator.id,
             review_id=review_id,
-            now_us=system.clock.now_us(),
+            now_us=now_us,
         )
     return OpenedShown(
         review_id=opened.review.id,
@@ -88,8 +96,10 @@ def open_one(review_id: Id, operator: OnDuty, system: Here) -> OpenedShown:
         name=opened.name,
         document_kind=opened.document_kind,
         document_number=opened.document_number,
-        media_type=opened.media_type,
-        photo_base64=base64.b64encode(opened.photo).decode(),
+        birth_day=opened.birth_day,
+        sex=opened.sex,
+        submitted_at=opened.review.submitted_at_us,
+        photo_base64=_marked(opened.photo, operator, now_us),
     )
 
 
@@ -115,3 +125,11 @@ def decide(review_id: Id, body: DecisionBody, operator: OnDuty, write: StaffWrit
         return {"review_id": review_id, "state": "approved" if body.approve else "rejected"}
 
     return write.answer(act)
+
+
+def _marked(photo: bytes, operator: Operator, now_us: int) -> str | None:
+    try:
+        marked = watermarked(photo, text=f"{operator.id} {iso(now_us)[:16]}")
+    except PictureUnreadable:
+        return None
+    return base64.b64encode(marked).decode()

@@ -11,7 +11,7 @@ const PAGES = {
   findings: [["检测发现", "Findings"], ["security", "outpatient_office", "it", "police_liaison", "auditor"]],
   desk: [["患者服务台", "Patients’ desk"], ["window", "reviewer", "outpatient_office", "approver"]],
   policies: [["策略", "Policies"], ["outpatient_office", "approver", "it", "auditor"]],
-  tips: [["举报", "Tips"], ["security", "outpatient_office", "auditor"]],
+  tips: [["举报", "Tips"], ["security", "outpatient_office", "police_liaison", "auditor"]],
   cameras: [["摄像机", "Cameras"], ["security", "monitoring", "it", "auditor", "data_protection", "administrator"]],
   watchlist: [["布控名单", "Watchlist"], ["security", "police_liaison", "approver", "data_protection", "auditor"]],
   approvals: [["审批", "Approvals"], []],

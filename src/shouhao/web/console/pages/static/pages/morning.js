@@ -30,8 +30,10 @@ export async function page(place) {
     const released = seen.sessions.filter((one) => one.released_at);
     const slots = released.reduce((sum, one) => sum + one.capacity, 0);
     const free = released.reduce((sum, one) => sum + one.free, 0);
-    const hot = released.filter((one) => one.gone_after_s !== null).sort((a, b) => a.gone_after_s - b.gone_after_s);
-    const curves = [...hot.slice(0, CURVES), ...released.filter((one) => one.gone_after_s === null && one.curve.length > 1)].slice(0, CURVES);
+    // A draw gives everything out at once: how fast is asked of what the quickest get.
+    const raced = released.filter((one) => !one.draw_id);
+    const hot = raced.filter((one) => one.gone_after_s !== null).sort((a, b) => a.gone_after_s - b.gone_after_s);
+    const curves = [...hot.slice(0, CURVES), ...raced.filter((one) => one.gone_after_s === null && one.curve.length > 1)].slice(0, CURVES);
     const refused = Object.entries(seen.refused).sort((a, b) => b[1] - a[1]).slice(0, 10);
     const waiting = seen.sessions.filter((one) => one.waiting).sort((a, b) => b.waiting - a.waiting).slice(0, 8);
     // Curves end where the last slot went: on one axis, in the unit of the slowest that is shown.
@@ -82,7 +84,7 @@ export async function page(place) {
           number(one.events.booked || 0),
           number(one.events.refused || 0),
           number(one.waiting),
-          one.gone_after_s === null ? "—" : h("span", { class: one.gone_after_s < 10 ? "tag bad" : "" }, lasting(one.gone_after_s)),
+          one.draw_id ? say("抽签", "by draw") : one.gone_after_s === null ? "—" : h("span", { class: one.gone_after_s < 10 ? "tag bad" : "" }, lasting(one.gone_after_s)),
         ]),
         say("今天没有放号。", "Nothing is released today."),
       ),
