@@ -41,11 +41,25 @@ def test_the_page_fits_its_screen_and_says_it_in_chinese_first(browser, report_p
     page.on("request", lambda request: asked_for.append(request.url))
     page.goto(report_page.as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.get_by_role("heading", level=1).inner_text() == "示范医院的一个放号早晨"
+    assert page.get_by_role("heading", level=1).inner_text() == "示范医院的一天"
     assert page.get_by_role("heading", name="逐项核对").is_visible()
     assert page.evaluate("document.documentElement.lang") == "zh-CN"
     assert complaints == []
     assert asked_for == [report_page.as_uri()]
+    page.close()
+
+
+def test_the_story_leads_to_its_three_chapters_in_their_order(browser, report_page):
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(report_page.as_uri())
+    titles = [page.locator(".chapter h2").nth(n).inner_text().split("\n")[0] for n in range(3)]
+    assert titles == ["从昨天的日志与预约中找出号贩", "抽签与放号", "认出名单上的人"]
+    links = page.locator("nav .chapters a")
+    assert links.all_inner_texts() == titles
+    for number, title in enumerate(titles):
+        links.nth(number).click()
+        assert page.locator(".chapter", has_text=title).evaluate("one => one.getBoundingClientRect().top") < 900
+    assert len(page.locator("figure svg").all()) == 5, "what was found, who won, the rush twice, who walked past"
     page.close()
 
 

@@ -7,9 +7,9 @@ from shouhao.lab import checks, figures
 from shouhao.lab.checks import Check
 from shouhao.lab.compare import summary
 from shouhao.lab.figures import Happened, Offer
+from shouhao.lab.heard import Asked, Entered, Visit
 from shouhao.lab.play import TENTHS, Outcome
 from shouhao.lab.regimes import REGIMES, Regime
-from shouhao.lab.rush import Asked, Visit
 from shouhao.lab.stage import Size
 from shouhao.lab.virtual_people import Habits
 
@@ -50,6 +50,18 @@ def booked(number: int, **changed: Any) -> Happened:
     return Happened(**(given | changed))
 
 
+def entered(number: int, **changed: Any) -> Entered:
+    given: dict[str, Any] = {
+        "who": f"pt_{number}",
+        "group": "patient",
+        "draw_id": "dr_1",
+        "entry_id": f"en_{number}",
+        "wishes": ("se_2",),
+        "at_us": number,
+    }
+    return Entered(**(given | changed))
+
+
 def offer(session_id: str = "se_1", **changed: Any) -> Offer:
     given: dict[str, Any] = {
         "session_id": session_id,
@@ -79,7 +91,7 @@ def made_up_report(**changed: Any) -> dict[str, Any]:
     held = Check(code="held_has_an_end", zh="待支付的号都有时限", en="Every held slot ends", looked_at=None, broken=0)
     step = {"en": "Book; the slot is held", "request": "POST /api/v1/bookings", "took_ms": 4.25, "ok": True}
     return {
-        "version": 2,
+        "version": 4,
         "made_at": "2026-11-22T08:00:01.000000+08:00",
         "hospital": {"zh": "示范医院", "en": "Demo Hospital"},
         "ok": True,
@@ -108,8 +120,18 @@ def made_up_report(**changed: Any) -> dict[str, Any]:
             **figures.waitlist(answers, happened, resting=2),
             "batch_s": 10,
             "offer_s": 60,
+            "window_s": 10,
         },
-        "comparison": made_up_comparison(),
+        "chapters": [
+            _chapter("setting", "", "示范医院", "The hospital"),
+            _chapter("night", "昨夜", "从昨天的日志与预约中找出号贩", "Scalpers in yesterday's logs"),
+            _chapter("morning", "07:58", "抽签与放号", "The draws and the release"),
+            _chapter("watch", "09:50", "认出名单上的人", "A known face"),
+        ],
+        "night": made_up_night(),
+        "draws": made_up_draws(),
+        "by_arrival": {"draw": [0.05, 0.04, 0.06, None] + [0.05] * 6, "first_come": [1.0] * 5 + [0.4] + [0.0] * 4},
+        "known_face": made_up_known_face(),
         "patients_who_got_one": SLOTS,
         "traffic": {**figures.traffic(answers), "hung_up": 3},
         "latency": figures.latency(answers),
@@ -118,7 +140,7 @@ def made_up_report(**changed: Any) -> dict[str, Any]:
             release_us=RELEASE_US,
         ),
         "throughput": figures.throughput(answers, release_us=RELEASE_US, until_s=10.0),
-        "sold": figures.sold([offer(), offer("se_2", hot=True, capacity=8)], happened),
+        "sold": figures.sold([offer(), offer("se_2", hot=True, capacity=8, drawn=True)], happened),
         "refusals": figures.refusals(answers),
         "gang": figures.gang(answers, figures.most_held(happened)),
         "invariants": checks.as_rows([held]),
@@ -127,6 +149,96 @@ def made_up_report(**changed: Any) -> dict[str, Any]:
         "took_s": 31.4,
         **changed,
     }
+
+
+def made_up_night(**changed: Any) -> dict[str, Any]:
+    kinds = (("crude_script", 8, 8, 8), ("slow_handover", 12, 0, 5), ("careful_ghost", 8, 0, 6))
+    return {
+        "ran": True,
+        "day": "2026-11-21",
+        "days": 8,
+        "hits": 316_611,
+        "events": 31_089,
+        "findings": {"certain-pattern": 38, "strong": 43, "lead": 133},
+        "made_s": 4.1,
+        "analysed_s": 18.0,
+        "page": "night/found/report.html",
+        "accounts": {"gang": 28, "honest": 1330},
+        "found": {"lead": 19, "strong": 8, "certain-pattern": 8},
+        "missed": 9,
+        "gangs": [
+            {
+                "kind": kind,
+                "accounts": of,
+                "at_least": {"strong": strong, "lead": lead},
+                "of_kind": of,
+                "ring_found": bool(strong),
+                "level": "certain-pattern",
+            }
+            for kind, of, strong, lead in kinds
+        ],
+        "rings_found": 1,
+        "honest": {"count": 0, "of": 1330, "high_per_10_000": 27.7},
+        "honest_as_lead": 22,
+        **changed,
+    }
+
+
+def made_up_draws() -> list[dict[str, Any]]:
+    return [
+        {
+            "draw_id": f"dr_{n}",
+            "department_zh": zh,
+            "department_en": en,
+            "seats": 40,
+            "entries": {"patients": 910 + n, "gang": 10},
+            "won": {"patients": 39, "gang": 1},
+            "file": f"draw-dr_{n}.json",
+        }
+        for n, (zh, en) in enumerate((("产科", "Obstetrics"), ("骨科", "Orthopaedics")))
+    ]
+
+
+def made_up_known_face(**changed: Any) -> dict[str, Any]:
+    steps = [{"step": name, "at_s": 2.0 + n} for n, name in enumerate(("raised", "acknowledged", "closed"))]
+    return {
+        "ran": True,
+        "pack": "dlib",
+        "for_trying_out": True,
+        "cameras": 2,
+        "passages": 27,
+        "passages_of_listed": 14,
+        "posts": 50,
+        "not_taken": 0,
+        "places_of_listed": 2,
+        "found": 2,
+        "missed": 0,
+        "false": 0,
+        "walked": [{"at_s": n / 2, "camera": n % 2, "listed": n % 3 == 0} for n in range(27)],
+        "alarms": [
+            {
+                "place_id": place_id,
+                "camera": camera,
+                "similarity": 0.967,
+                "threshold": 0.946,
+                "sightings": 3,
+                "after_s": 1.0,
+                "steps": steps,
+                "outcome": outcome,
+                "timeline": f"alarm-{camera + 1}.html",
+            }
+            for camera, (place_id, outcome) in enumerate(
+                (("sim-entrance-1", "removed"), ("sim-window-1", "genuine_visit"))
+            )
+        ],
+        "left": {"open_pictures": 0, "stills": 16},
+        "took_s": 20.0,
+        **changed,
+    }
+
+
+def _chapter(code: str, when: str, zh: str, en: str) -> dict[str, Any]:
+    return {"code": code, "when": when, "zh": zh, "en": en, "took_s": 20.0, "says": {"zh": "如此", "en": "so"}}
 
 
 def made_up_comparison(**changed: Any) -> dict[str, Any]:

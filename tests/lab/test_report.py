@@ -3,12 +3,18 @@
 import asyncio
 import json
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from lab.made_up_report import RELEASE_US, SLOTS, asked, booked, made_up_report, offer, refused
+from lab.made_up_report import RELEASE_US, SLOTS, asked, booked, entered, made_up_report, offer, refused
+from published_draw import EVERYBODY, file_of
+from shouhao.booking.release.draw_file import canonical, read
 from shouhao.lab import checks, figures
 from shouhao.lab.clients import HungUp, connect
+from shouhao.lab.drawn import DrawFile, draw_checks
+from shouhao.lab.heard import Visit
 from shouhao.lab.report import page, write_report
 from shouhao.lab.report_words import REASONS
 
@@ -86,6 +92,47 @@ def test_what_became_of_the_waitlist_is_counted():
     assert (found["offered"], found["accepted"], found["declined"], found["resting"]) == (2, 1, 1, 1)
 
 
+def test_a_slot_that_was_won_in_a_draw_is_given_and_is_not_handed_on():
+    won = booked(1, kind="offered", why="draw_won", patient_id="pt_1")
+    taken = booked(1, kind="accepted", patient_id="pt_1")
+    let_go = booked(1, kind="expired", patient_id="pt_1")
+    next_one = booked(1, kind="offered", booking_id="bk_next", patient_id="pt_2", why="hold_expired")
+    happened = [won, taken, let_go, next_one]
+    (row,) = figures.sold([offer(capacity=2, drawn=True)], happened)
+    assert (row["given"], row["offered"], row["accepted"], row["sold_out_s"]) == (1, 1, 0, None)
+    found = figures.waitlist([], happened, resting=0)
+    assert (found["drawn"], found["offered"], found["handed_on"], found["accepted"]) == (1, 1, 1, 0)
+
+
+def test_chances_by_arrival_follow_the_order_in_which_people_came():
+    visits = [Visit(group="patient", arrived_us=n, answered_us=n + 1, got=n < 50) for n in reversed(range(100))]
+    came = [entered(n) for n in range(20)] + [entered(0, at_us=99), entered(50, group="gang")]
+    found = figures.by_arrival(visits, came, {("dr_1", "en_0"), ("dr_1", "en_19"), ("dr_1", "en_50")})
+    assert found["first_come"] == [1.0] * 5 + [0.0] * 5
+    assert found["draw"] == [0.5] + [0.0] * 8 + [0.5]
+
+
+def test_a_draw_that_cannot_be_repeated_an_entry_left_out_and_a_stranger_who_is_offered_are_found():
+    content = read(canonical(file_of(contributions=EVERYBODY)))
+    winner = content["wins"][0]["id"]
+    kept = DrawFile(draw_id="dr_1", path=Path("draw.json"), content=content)
+    mine = [entered(n, entry_id=one["id"]) for n, one in enumerate(content["entries"])]
+    offered = [
+        booked(n, kind="offered", why="draw_won", patient_id=e.who) for n, e in enumerate(mine) if e.entry_id == winner
+    ]
+    assert [c.code for c in draw_checks([kept], mine, offered) if not c.holds] == []
+    twisted = replace(kept, content={**content, "seed": "00" * 32})
+    outsider = booked(9, kind="offered", why="draw_won", patient_id="pt_nobody")
+    twice = entered(0, entry_id="en_missing")
+    found = {c.code for c in draw_checks([twisted], [*mine, twice], [outsider]) if not c.holds}
+    assert found == {
+        "draw_file_repeats",
+        "receipts_are_in_the_list",
+        "winners_are_who_was_offered",
+        "one_entry_a_person",
+    }
+
+
 def test_one_slot_too_many_in_a_week_is_found():
     days = {"se_1": "2026-12-01", "se_2": "2026-12-08"}
     mine = [booked(n, patient_id="pt_x") for n in range(2)]
@@ -116,7 +163,9 @@ def test_an_offer_to_somebody_who_never_waited_is_found(db):
 def test_the_page_is_one_file_without_scripts_and_without_network():
     html = page(made_up_report())
     assert "<script" not in html
-    assert re.findall(r"(?:src|href)=\"(?!#)[^\"]*\"", html) == []
+    leads_to = re.findall(r"(?:src|href)=\"(?!#)([^\"]*)\"", html)
+    assert {Path(one).suffix for one in leads_to} == {".html", ".json"}
+    assert not [one for one in leads_to if re.match(r"/|\.\.|\w+:", one)], "files beside the page, and nothing else"
     assert "http" not in re.sub(r"http://www\.w3\.org/\S+|http-equiv", "", html)
 
 
@@ -144,8 +193,10 @@ def test_a_morning_on_which_nothing_was_answered_still_has_its_page():
         "throughput": figures.throughput([], release_us=0, until_s=1.0),
         "sold": figures.sold([offer()], []),
         "refusals": [],
-        "waitlist": {**figures.waitlist([], [], resting=0), "batch_s": 10, "offer_s": 60},
-        "comparison": None,
+        "waitlist": {**figures.waitlist([], [], resting=0), "batch_s": 10, "offer_s": 60, "window_s": 10},
+        "draws": [],
+        "by_arrival": figures.by_arrival([], [], set()),
+        "known_face": {"ran": False, "why": {"zh": "拿不到照片", "en": "no photographs"}},
         "gang": figures.gang([], {}),
         "walk": {"ok": False, "steps": []},
         "answers": [],

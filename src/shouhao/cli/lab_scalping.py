@@ -1,5 +1,6 @@
 """`shouhao lab scalping`: made-up days with known scalpers, to measure a detector by."""
 
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, cast, get_args
@@ -10,7 +11,7 @@ from rich.console import Console
 
 from shouhao.kernel.errors import InvalidInput
 from shouhao.lab.scalping.generate import INPUTS, Generated, generate
-from shouhao.lab.scalping.options import FORMS, SEED, Form, GangKind, Options
+from shouhao.lab.scalping.options import DAYS, FIRST_DAY, FORMS, SEED, Form, GangKind, Options
 
 
 class SizeName(StrEnum):
@@ -56,9 +57,17 @@ def scalping(
     ] = None,
     logs: Annotated[LogsName, typer.Option("--logs", help="日志格式 Log formats")] = LogsName.one_of_each,
     *,
+    first_day: Annotated[str, typer.Option("--first-day", help="第一天 First day, YYYY-MM-DD")] = str(FIRST_DAY),
+    days: Annotated[
+        int, typer.Option("--days", help="天数，最后一天为所问之日 Days; the last is the one in question")
+    ] = DAYS,
     as_json: Annotated[bool, typer.Option("--json", help="JSON 输出 JSON output")] = False,
 ) -> None:
     """生成带标签的虚拟医院日。 Write labelled hospital days: logs and events, and apart from them who was what."""
+    try:
+        begins = date.fromisoformat(first_day)
+    except ValueError:
+        raise typer.BadParameter(first_day, param_hint="--first-day") from None
     options = Options(
         seed=seed,
         size=size.value,
@@ -67,6 +76,8 @@ def scalping(
         strength=strength,
         forms=FORMS if forms is None else cast("tuple[Form, ...]", tuple(_known(f, "--events", FORMS) for f in forms)),
         logs=logs.value,
+        first_day=begins,
+        days=days,
     )
     console = Console(stderr=True)
     if console.is_terminal:

@@ -16,7 +16,7 @@ from shouhao.booking.store import lifecycle
 from shouhao.booking.store.rules import limits_in_force
 from shouhao.kernel.clock import to_us
 from shouhao.lab.figures import Happened
-from shouhao.lab.rush import BOOKS, CREATED, Asked
+from shouhao.lab.heard import BOOKS, CREATED, Asked, Entered
 from shouhao.store import event_log
 from shouhao.store.invariants import Invariant, check
 
@@ -56,6 +56,7 @@ def read_happened(connection: Connection, session_ids: Iterable[str]) -> list[Ha
             slot_id=row["slot_id"] or "",
             booking_id=str((row["detail"] or {}).get("booking_id", "")),
             patient_id=row["patient_id"] or "",
+            why=str((row["detail"] or {}).get("why", "")),
         )
         for rows in event_log.read(connection)
         for row in rows
@@ -81,11 +82,13 @@ def check_answers(
     *,
     days: Mapping[str, str],
     now_us: int,
+    entered: Sequence[Entered] = (),
 ) -> list[Check]:
     """What clients heard against what is stored: nothing lost, nothing given twice.
 
     Args:
         days: the day of each session that something happened in.
+        entered: entries in draws; who loses waits for the sessions of their wishes.
     """
     confirmed = {a.booking_id: a for a in asked if a.deed in BOOKS and a.status == CREATED}
     confirmed |= {a.booking_id: a for a in asked if a.deed == "accept" and a.is_definite and not a.code}
@@ -93,6 +96,7 @@ def check_answers(
     stored = stored_bookings(connection, confirmed.keys() | given)
     last = {a.key: a for a in asked}
     joined = {(a.who, a.session_id) for a in asked if a.deed == "join" and a.status == CREATED}
+    joined |= {(e.who, wish) for e in entered for wish in e.wishes}
     offered = [e for e in happened if e.kind == "offered"]
     paid = [a for a in asked if a.deed == "pay" and a.is_definite and not a.code]
     most = limits_in_force(connection, now_us=now_us).live_per_week
@@ -141,8 +145,8 @@ def check_answers(
         ),
         Check(
             code="offers_went_to_who_waited",
-            zh="每个候补到的号都发给了当时在该排班候补的人",
-            en="Every slot that was offered went to somebody who waited for that session",
+            zh="每个中签或候补到的号，都发给了报名或候补该排班的人",
+            en="Every slot that was offered went to somebody who entered for that session, or waited for it",
             looked_at=len(offered),
             broken=sum((e.patient_id, e.session_id) not in joined for e in offered),
         ),

@@ -2,7 +2,7 @@
 
 import bisect
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -14,7 +14,7 @@ After = Literal["pays", "returns", "leaves"]
 
 #: Which sessions are wanted: how many that are hot, and how many of which size.
 _MIX: tuple[tuple[bool, int, int], ...] = ((True, 8, 4), (False, 24, 4), (False, 40, 12))
-_HOT_PULL = 6  # a slot of a hot session draws as many people as this many others
+_HOT_PULL = 6  # a slot that is hot, or goes by draw, is wanted by as many people as this many others
 _NO_ADULTS = {"PED"}
 _PARTS = 1_000_000
 
@@ -23,8 +23,9 @@ _PARTS = 1_000_000
 class Wish:
     """What one visitor does this morning."""
 
-    choices: tuple[str, ...]  #: sessions, the dearest first; the next one is asked for when one is sold out
+    choices: tuple[str, ...]  #: sessions, the dearest first: ranked in one draw, or the next when one is sold out
     arrives_s: float  #: after the release; negative: before it
+    enters_s: float  #: after the release, so negative: when they enter a draw
     twice: bool  #: asks again at once for what was just given, with a new key
     repeats: bool  #: sends the same request again with the same key
     hangs_up: bool  #: drops the line before the first answer and asks again with the same key
@@ -48,6 +49,7 @@ class Habits:
     waits: float = 0.25
     early_s: float = 1.5  #: how long before the release the earliest come
     tail_s: float = 6.0  #: how long after it the last come
+    enters_s: tuple[float, float] = (-9.0, -1.5)  #: between which moments of the window people enter a draw
 
 
 def wanted_sessions(planned: Sequence[PlannedSession], *, from_day: date) -> list[PlannedSession]:
@@ -70,22 +72,62 @@ def wanted_sessions(planned: Sequence[PlannedSession], *, from_day: date) -> lis
     return found
 
 
-def plan_wishes(count: int, wanted: Sequence[PlannedSession], *, seed: int, habits: Habits | None = None) -> list[Wish]:
-    """A wish for each of that many visitors."""
-    chance = SeededRandomness(seed)
-    pull = list(itertools.accumulate(s.capacity * (_HOT_PULL if s.hot else 1) for s in wanted))
-    return [_wish(chance, wanted, pull, habits or Habits()) for _ in range(count)]
+def plan_wishes(
+    count: int,
+    wanted: Sequence[PlannedSession],
+    *,
+    seed: int,
+    habits: Habits | None = None,
+    drawn: Mapping[str, str] | None = None,
+) -> list[Wish]:
+    """A wish for each of that many visitors.
+
+    Args:
+        drawn: sessions that go by draw, each with what it shares its draw with others by; a wish stays within one draw.
+    """
+    chance, ways = SeededRandomness(seed), drawn or {}
+    pull = [s.capacity * (_HOT_PULL if s.hot or s.id in ways else 1) for s in wanted]
+    everything = _Choice(wanted, pull)
+    alike = {
+        way: _Choice(*zip(*((s, p) for s, p in zip(wanted, pull, strict=True) if ways.get(s.id) == way), strict=True))
+        for way in {ways.get(s.id) for s in wanted}
+    }
+    return [_wish(chance, everything, alike, ways, habits or Habits()) for _ in range(count)]
 
 
-def _wish(chance: SeededRandomness, wanted: Sequence[PlannedSession], pull: Sequence[int], habits: Habits) -> Wish:
-    first = _pick(chance, wanted, pull)
-    choices = [first]
-    if _part(chance) < habits.second_choice and len(wanted) > 1:
-        choices.append(_other(chance, wanted, pull, first))
+class _Choice:
+    """Sessions, and how many people each of them draws."""
+
+    def __init__(self, sessions: Sequence[PlannedSession], pull: Sequence[int]) -> None:
+        self.ids = [s.id for s in sessions]
+        self._pull = list(itertools.accumulate(pull))
+
+    def pick(self, chance: SeededRandomness) -> str:
+        return self.ids[bisect.bisect_right(self._pull, chance.below(self._pull[-1]))]
+
+    def pick_other(self, chance: SeededRandomness, first: str) -> str:
+        while (other := self.pick(chance)) == first:
+            pass
+        return other
+
+
+def _wish(
+    chance: SeededRandomness,
+    everything: _Choice,
+    alike: Mapping[str | None, _Choice],
+    ways: Mapping[str, str],
+    habits: Habits,
+) -> Wish:
+    first = everything.pick(chance)
+    choices, others = [first], alike[ways.get(first)]
+    if _part(chance) < habits.second_choice and len(others.ids) > 1:
+        choices.append(others.pick_other(chance, first))
     fate = _part(chance)
+    early_s, late_s = habits.enters_s
     return Wish(
         choices=tuple(choices),
         arrives_s=_arrival(chance, habits),
+        enters_s=early_s + (late_s - early_s) * _part(chance),
         twice=_part(chance) < habits.twice,
         repeats=_part(chance) < habits.repeats,
         hangs_up=_part(chance) < habits.hangs_up,
@@ -100,16 +142,6 @@ def _arrival(chance: SeededRandomness, habits: Habits) -> float:
     if kind < habits.early:
         return -habits.early_s * where
     return where if kind < habits.early + habits.in_first_second else where * habits.tail_s
-
-
-def _pick(chance: SeededRandomness, wanted: Sequence[PlannedSession], pull: Sequence[int]) -> str:
-    return wanted[bisect.bisect_right(pull, chance.below(pull[-1]))].id
-
-
-def _other(chance: SeededRandomness, wanted: Sequence[PlannedSession], pull: Sequence[int], first: str) -> str:
-    while (other := _pick(chance, wanted, pull)) == first:
-        pass
-    return other
 
 
 def _part(chance: SeededRandomness) -> float:

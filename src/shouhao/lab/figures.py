@@ -1,17 +1,19 @@
 """Figures: what the answers of a rush add up to. Pure: lists in, plain numbers out, ready for JSON."""
 
 import bisect
+import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from shouhao.kernel.clock import SECOND_US
-from shouhao.lab.rush import BOOKS, CREATED, NOT_RELEASED, Asked, Visit
+from shouhao.lab.heard import BOOKS, CREATED, NOT_RELEASED, Asked, Entered, Visit
 
 #: Upper edges of the latency histogram, in ms; the last bar is everything above.
 LATENCY_EDGES_MS = (2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 BIN_MS = 100
+DRAW_WON = "draw_won"  #: why a winner is offered a slot
 _SHARES = ((50, "p50"), (90, "p90"), (99, "p99"), (99.9, "p999"))
 
 
@@ -25,6 +27,7 @@ class Happened:
     slot_id: str
     booking_id: str
     patient_id: str
+    why: str = ""  #: of an offer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,7 @@ class Offer:
     hot: bool
     capacity: int
     fee_cents: int
+    drawn: bool = False  #: goes by draw
 
 
 def percentiles(values: Iterable[float]) -> dict[str, float]:
@@ -89,6 +93,31 @@ def waits(visits: Sequence[Visit], *, release_us: int) -> dict[str, float]:
     )
 
 
+def by_arrival(
+    visits: Sequence[Visit], entered: Sequence[Entered], won: Collection[tuple[str, str]]
+) -> dict[str, list[float | None]]:
+    """What part of the patients got a slot at once, by tenths of the order in which they came; draws and rush apart.
+
+    Args:
+        won: draw and entry of everybody who won.
+    """
+    first: dict[tuple[str, str], int] = {}
+    for e in entered:
+        if e.group == "patient":
+            first.setdefault((e.draw_id, e.entry_id), e.at_us)
+    came = sorted((v for v in visits if v.group == "patient"), key=lambda v: v.arrived_us)
+    return {
+        "draw": _tenths([entry in won for entry in sorted(first, key=lambda one: first[one])]),
+        "first_come": _tenths([v.got for v in came]),
+    }
+
+
+def _tenths(got: Sequence[bool]) -> list[float | None]:
+    edges = [len(got) * n // 10 for n in range(11)]
+    parts = [got[start:stop] for start, stop in itertools.pairwise(edges)]
+    return [round(sum(part) / len(part), 4) if part else None for part in parts]
+
+
 def throughput(asked: Sequence[Asked], *, release_us: int, until_s: float) -> dict[str, Any]:
     """Definite answers to bookings in each tenth of a second around the release, and the most in any whole one."""
     first = -10
@@ -129,6 +158,7 @@ def _sold_one(offer: Offer, happened: Sequence[Happened]) -> dict[str, Any]:
         if taken == offer.capacity and full_us is None:
             full_us = event.at_us
     kinds = Counter(e.kind for e in happened)
+    drawn = {e.booking_id for e in happened if e.why == DRAW_WON}
     sold_out_s = None if full_us is None or released_us is None else round((full_us - released_us) / SECOND_US, 3)
     return {
         "session_id": offer.session_id,
@@ -142,13 +172,14 @@ def _sold_one(offer: Offer, happened: Sequence[Happened]) -> dict[str, Any]:
         "hot": offer.hot,
         "fee_cents": offer.fee_cents,
         "capacity": offer.capacity,
-        "sold_out_s": sold_out_s,
-        "given": kinds["booked"],
+        "drawn": offer.drawn,
+        "sold_out_s": None if offer.drawn else sold_out_s,
+        "given": kinds["booked"] + len(drawn),
         "paid": kinds["paid"],
         "returned": kinds["cancelled"],
         "expired": kinds["expired"],
-        "offered": kinds["offered"],
-        "accepted": kinds["accepted"],
+        "offered": kinds["offered"] - len(drawn),
+        "accepted": sum(e.kind == "accepted" and e.booking_id not in drawn for e in happened),
         "taken_at_the_end": taken,
         "given_s": given_s,
     }
@@ -206,14 +237,22 @@ def waitlist(asked: Sequence[Asked], happened: Sequence[Happened], *, resting: i
     """
     joined = {(a.who, a.session_id) for a in asked if a.deed == "join" and a.status == CREATED}
     kinds = Counter(e.kind for e in happened)
+    drawn = {e.booking_id for e in happened if e.why == DRAW_WON}
     let_go = {e.slot_id for e in happened if e.kind in {"cancelled", "expired"}}
     return {
         "joined": len(joined),
         "came_back": len(let_go),
-        "offered": kinds["offered"],
-        "handed_on": len({e.slot_id for e in happened if e.kind == "offered"}),
-        "accepted": kinds["accepted"],
-        "declined": len({a.booking_id for a in asked if a.deed == "decline" and a.is_definite and not a.code}),
+        "drawn": len(drawn),
+        "offered": kinds["offered"] - len(drawn),
+        "handed_on": len({e.slot_id for e in happened if e.kind == "offered" and e.why != DRAW_WON}),
+        "accepted": sum(e.kind == "accepted" and e.booking_id not in drawn for e in happened),
+        "declined": len(
+            {
+                a.booking_id
+                for a in asked
+                if a.deed == "decline" and a.is_definite and not a.code and a.booking_id not in drawn
+            }
+        ),
         "resting": resting,
     }
 

@@ -1,159 +1,146 @@
 """A known face, for the demo: people walk past simulated cameras, one of them is listed, and people answer the alarms.
 
-Everything is the real thing: `shouhao up` with receiver, spool, models and wall in a process of its own; cameras that
-register and push over HTTP; a list that one proposes and two approve; every step by an operator's own key. What comes
-out is one mapping of plain values: what was found, what was missed, and what was forgotten.
+Everything is the real thing, at the hospital whose morning it is: receiver, spool, models and wall; cameras that
+register and push over HTTP; a list that one proposes and two approve. How an alarm is answered is answering.py. What
+comes out is one mapping of plain values: what was found, what was missed, and what was forgotten.
 """
 
 import base64
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
-from shouhao.flows.respond import check_in
 from shouhao.flows.watch_approved import apply_approved
 from shouhao.flows.watchlist import Proposal, propose
-from shouhao.kernel.clock import DAY_US
-from shouhao.kernel.errors import Refused, Unavailable
-from shouhao.kernel.ids import new_id
+from shouhao.kernel.errors import Unavailable
+from shouhao.lab.answering import answered, moment_us
 from shouhao.lab.cameras.install import camera_ids, device_ids, install, turn_on_for_trial
 from shouhao.lab.cameras.people import Person, people_in
 from shouhao.lab.cameras.run import Outcome, Plan, simulate
-from shouhao.lab.photographs import LISTED, SCENE, get_photographs
-from shouhao.lab.running_server import RunningServer, reserved_port
+from shouhao.lab.cast import Cast, post_guards
+from shouhao.lab.checks import Check
+from shouhao.lab.photographs import SCENE
 from shouhao.settings import Settings
 from shouhao.staff.approvals import decide
-from shouhao.staff.model import Operator, Role
-from shouhao.staff.store import create_operator
-from shouhao.staff.training import record_training
-from shouhao.store.migrate import upgrade
 from shouhao.watch.store.lists import ListTerms, add_list
 from shouhao.watch.watchlist import checked_person
-from shouhao.wiring import System, assemble
+from shouhao.wiring import System
 
 if TYPE_CHECKING:
     from shouhao.faces.packs import Pack
 
 _CAMERAS = 2
+_PLACES = ("sim-entrance-1", "sim-window-1")  #: where the cameras hang
 _RATE = 3.0  #: posts a second
 _SECONDS = 14.0
+_AGAIN_S = 3.0  #: long enough for one passage, with this seed
 _LISTED_SHARE = 0.3
 _SEED = 7
-_WAIT_S = 40.0  #: for the last alarm after the last push; models open in the first seconds
 _TERMS = ListTerms(name="演示名单", ground="演示：维护诊疗秩序", false_alarms_a_day=1.0)
 _DOCUMENT = b"%PDF-1.7 demo"
 _MARGIN = 0.6  #: of a face's box, cut out around it
-_OUTCOMES = ("removed", "genuine_visit")  #: of the first alarm and of the next
-
-Tell = Callable[[str, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Cast:
-    """Who works here, each with a key."""
+class Watch:
+    """Cameras that hang, a list with one person, and who will walk past."""
 
-    security: Operator
-    approvers: tuple[Operator, Operator]
-    guard: Operator
-    lines: Mapping[str, httpx.Client]  #: by role
+    pack: "Pack"
+    people: tuple[Person, ...]
+    password: str  #: of the cameras
+
+    def __repr__(self) -> str:
+        """Without the password."""
+        return f"Watch(people={len(self.people)})"
 
 
-def run_known_face(out: Path, *, faces: Path | None, host: str, tell: Tell) -> Mapping[str, Any]:
-    """Run the story; its report. Without models or photographs the report says what is missing.
+def hang_cameras(system: System, cast: Cast, photographs: Path, *, listed: str | None) -> Watch:
+    """Register cameras, hand in a trial's papers, turn the switch on, and list one person, before the server starts.
 
     Args:
-        out: `out/known-face` is made anew; timelines are written into `out`.
-        faces: a folder with one folder a person; the first with two photographs is the one who is listed.
+        photographs: a folder with one folder a person.
+        listed: the folder of who is listed; without it the first with two photographs.
+    Raises:
+        Refused, Unavailable: no models, or no photographs of the kind that is needed.
     """
-    data = out.resolve() / "known-face"
-    try:
-        with ExitStack() as given_back:
-            photographs = faces or get_photographs(data / "photographs")
-            ports = [given_back.enter_context(reserved_port(host)) for _ in range(3)]
-            settings = _settings(data, host, ports)
-            upgrade(settings.open_url())
-            system = assemble(settings)
-            given_back.callback(system.close)
-            pack = _pack(system)
-            return _story(out, system, pack, photographs, given_back, tell, listed=None if faces else LISTED)
-    except (Refused, Unavailable) as error:
-        zh, en = (error.says(language) for language in ("zh", "en"))
-        return {"ran": False, "why": {"zh": zh, "en": en}}
-
-
-def _story(
-    out: Path,
-    system: System,
-    pack: "Pack",
-    photographs: Path,
-    given_back: ExitStack,
-    tell: Tell,
-    *,
-    listed: str | None,
-) -> Mapping[str, Any]:
-    tell("布控：登记摄像机、提名、两人批准", "The watch: cameras, a proposal, two who approve")
+    pack = _pack(system)
+    people = _people(system, pack, photographs, listed)
     password = install(system, _CAMERAS)
     turn_on_for_trial(system, camera_ids(_CAMERAS))
-    people = _people(system, pack, photographs, listed)
-    cast = _cast(system, given_back)
     _list(system, cast, next(one for one in people if one.listed))
+    return Watch(pack=pack, people=tuple(people), password=password)
+
+
+def walk_past(system: System, cast: Cast, watch: Watch, out: Path) -> Mapping[str, Any]:
+    """Let people walk past, and have every alarm answered; the report. Timelines are written into `out`."""
     settings = system.settings
-    given = {
-        "data_dir": str(settings.data_dir),
-        "models": str(settings.models_dir),
-        "face_pack": settings.face_pack,
-        "public_port": str(settings.public_port),
-        "console_port": str(settings.console_port),
-        "internal_port": str(settings.internal_port),
-        "public_host": settings.public_host,
-        "console_host": settings.console_host,
-        "internal_host": settings.internal_host,
-    }
-    log_file = out / "known-face.log"
-    server = RunningServer(given, host=settings.console_host, port=settings.console_port, log_file=log_file)
-    with server:
-        server.wait_ready()
-        tell("行人经过摄像机", "People walk past the cameras")
-        plan = Plan(
-            base=f"http://{settings.internal_host}:{settings.internal_port}",
-            device_ids=device_ids(_CAMERAS),
-            password=password,
-            people=people,
-            rate=_RATE,
-            seconds=_SECONDS,
-            listed_share=_LISTED_SHARE,
-            seed=_SEED,
-        )
-        truth = simulate(plan)
-        tell("报警、派保安、记录结果", "Alarms, a guard, what came of it")
-        alarms = _answered(cast, truth, out)
-    return _report(system, pack, people, truth, alarms)
+    post_guards(system, cast, _PLACES)
+    started = time.time()
+    base = f"http://{settings.console_host}:{settings.console_port}/api/v1/staff"
+    with ThreadPoolExecutor(max_workers=1) as walking:
+        walked = walking.submit(simulate, _plan(settings, watch))
+        alarms = answered(base, cast, out, walked=walked)
+    truth = walked.result()
+    told = _report(system, watch, truth, alarms, started_us=round(started * 1_000_000))
+    return {**told, "took_s": round(time.time() - started, 1)}
 
 
-def _settings(data: Path, host: str, ports: list[int]) -> Settings:
-    named = Settings()  # where the models are is the environment's to say
-    return Settings(
-        mode="embedded",
-        data_dir=data / "data",
-        database_url=None,
-        master_key_file=None,
-        models=named.models_dir,
-        face_pack=_usable_pack(named),
-        public_host=host,
-        console_host=host,
-        internal_host=host,
-        public_port=ports[0],
-        console_port=ports[1],
-        internal_port=ports[2],
+def walk_past_again(system: System, watch: Watch) -> None:
+    """The listed person alone, once more past the first camera, where the police took them away before."""
+    alone = tuple(one for one in watch.people if one.listed)
+    plan = _plan(system.settings, watch)
+    simulate(replace(plan, device_ids=plan.device_ids[:1], people=alone, seconds=_AGAIN_S))
+
+
+def _plan(settings: Settings, watch: Watch) -> Plan:
+    return Plan(
+        base=f"http://{settings.internal_host}:{settings.internal_port}",
+        device_ids=device_ids(_CAMERAS),
+        password=watch.password,
+        people=watch.people,
+        rate=_RATE,
+        seconds=_SECONDS,
+        listed_share=_LISTED_SHARE,
+        seed=_SEED,
     )
 
 
-def _usable_pack(settings: Settings) -> str:
+def watch_checks(told: Mapping[str, Any]) -> list[Check]:
+    """What must hold of the chapter, whoever walked past."""
+    return [
+        Check(
+            code="every_push_was_taken",
+            zh="摄像机的每次推送都被接收",
+            en="Every push of a camera was taken",
+            looked_at=told["posts"],
+            broken=told["not_taken"],
+        ),
+        Check(
+            code="no_stranger_left",
+            zh="没有匹配上的人，没有一张照片留在磁盘上",
+            en="Of those who matched nobody not one picture lies on the disk",
+            looked_at=told["passages"] - told["passages_of_listed"],
+            broken=told["left"]["open_pictures"],
+        ),
+        Check(
+            code="every_alarm_was_answered",
+            zh="每条报警都由人处置到底",
+            en="Every alarm was answered to its end by people",
+            looked_at=len(told["alarms"]),
+            broken=sum(one["steps"][-1]["step"] != "closed" for one in told["alarms"]),
+        ),
+    ]
+
+
+def usable_pack_name(settings: Settings) -> str:
+    """The name of the pack whose models are here.
+
+    Raises:
+        Refused: none are.
+    """
     from shouhao.faces.choose import choose_pack, usable_pack  # noqa: PLC0415 - takes the libraries of faces
 
     chosen = choose_pack(
@@ -202,41 +189,13 @@ def _cut_out(system: System, pack: "Pack", photographs: Path) -> None:
     (photographs / SCENE).rmdir()
 
 
-def _cast(system: System, given_back: ExitStack) -> _Cast:
-    made: dict[str, Operator] = {}
-    lines: dict[str, httpx.Client] = {}
-    now_us = system.clock.now_us()
-    base = f"http://{system.settings.console_host}:{system.settings.console_port}/api/v1/staff"
-    roles: tuple[Role, ...] = ("security", "approver", "data_protection", "monitoring", "guard", "police_liaison")
-    with system.db.write() as connection:
-        for role in roles:
-            more = frozenset({role, "approver"}) if role == "data_protection" else frozenset({role})
-            operator, key = create_operator(
-                connection, f"演示 {role}", roles=more, now_us=now_us, randomness=system.randomness
-            )
-            until_us = now_us + DAY_US
-            record_training(
-                connection, operator.id, trained_by="演示 demo", document="demo", until_us=until_us, now_us=now_us
-            )
-            made[role] = operator
-            headers = {"Authorization": f"Bearer {key}"}
-            lines[role] = given_back.enter_context(httpx.Client(base_url=base, headers=headers, timeout=20))
-        check_in(connection, place_id="sim-entrance-1", operator=made["guard"], now_us=now_us)
-    return _Cast(
-        security=made["security"],
-        approvers=(made["approver"], made["data_protection"]),
-        guard=made["guard"],
-        lines=lines,
-    )
-
-
-def _list(system: System, cast: _Cast, person: Person) -> None:
+def _list(system: System, cast: Cast, person: Person) -> None:
     """One proposes, two others agree."""
     if person.enrolled is None:
         raise Unavailable("photographs: one to be listed by")
     now_us = system.clock.now_us()
     with system.db.write() as connection:
-        add_list(connection, "demo", _TERMS, now_us=now_us, staff_id=cast.security.id)
+        add_list(connection, "demo", _TERMS, now_us=now_us, staff_id=cast.operators["security"].id)
     looked = system.watchlist.look_at((person.enrolled.read_bytes(),))
     proposal = Proposal(
         list_id="demo",
@@ -247,80 +206,26 @@ def _list(system: System, cast: _Cast, person: Person) -> None:
         reason="演示 demo",
     )
     with system.db.write() as connection:
-        asked = propose(system.watchlist, connection, proposal, looked, operator=cast.security, now_us=now_us)
-        for other in cast.approvers:
+        asked = propose(
+            system.watchlist, connection, proposal, looked, operator=cast.operators["security"], now_us=now_us
+        )
+        for role in ("approver", "data_protection"):
+            other = cast.operators[role]
             decide(connection, asked.approval_id, operator=other, approve=True, reason="演示 demo", now_us=now_us)
     apply_approved(system.watchlist, asked.approval_id, now_us=system.clock.now_us())
 
 
-def _answered(cast: _Cast, truth: Outcome, out: Path) -> list[dict[str, Any]]:
-    """Every alarm, answered to its end by the people whose part it is."""
-    wanted = len({one.device_id for one in truth.sent if one.listed})
-    alarms = _alarms(cast, wanted)
-    for number, alarm in enumerate(alarms):
-        outcome = _OUTCOMES[min(number, len(_OUTCOMES) - 1)]
-        version = alarm["version"]
-        for role, step, more in (
-            ("monitoring", "acknowledged", {}),
-            ("monitoring", "confirmed", {}),
-            ("monitoring", "dispatched", {"guard_id": cast.guard.id}),
-        ):
-            version = _step(cast, role, alarm["alarm_id"], step, version, more)
-        dispatches = _told(cast.lines["guard"].get("/guard/dispatches"))["dispatches"]
-        mine = next(one for one in dispatches if one["live"])
-        for step, more in (("accepted", {}), ("arrived", {}), ("outcome", {"outcome": outcome, "reason": "演示 demo"})):
-            _told(
-                cast.lines["guard"].post(
-                    f"/guard/dispatches/{mine['dispatch_id']}/steps", json={"step": step, **more}, headers=_once()
-                )
-            )
-        version += 3
-        if outcome == "removed":
-            version = _step(cast, "police_liaison", alarm["alarm_id"], "handed_to_police", version, {})
-        _step(cast, "security", alarm["alarm_id"], "closed", version, {})
-        page = cast.lines["monitoring"].get(f"/alarms/{alarm['alarm_id']}/timeline", params={"reason": "演示 demo"})
-        alarm["outcome"], alarm["timeline"] = outcome, f"alarm-{number + 1}.html"
-        (out / alarm["timeline"]).write_bytes(page.content)
-    return alarms
-
-
-def _alarms(cast: _Cast, wanted: int) -> list[dict[str, Any]]:
-    ends = time.monotonic() + _WAIT_S
-    while True:
-        found = _told(cast.lines["monitoring"].get("/alarms"))["alarms"]
-        if len(found) >= wanted or time.monotonic() > ends:
-            return sorted(found, key=lambda one: str(one["raised_at"]))
-        time.sleep(0.3)
-
-
-def _step(cast: _Cast, role: str, alarm_id: str, step: str, version: int, more: Mapping[str, Any]) -> int:
-    said = cast.lines[role].post(
-        f"/alarms/{alarm_id}/steps", json={"step": step, "version": version, **more}, headers=_once()
-    )
-    return int(_told(said)["version"])
-
-
-def _once() -> dict[str, str]:
-    return {"Idempotency-Key": new_id("dm")}
-
-
-def _told(said: httpx.Response) -> Any:
-    if said.is_error:
-        raise Unavailable(f"{said.request.method} {said.request.url.path}: {said.status_code} {said.text[:200]}")
-    return said.json()
-
-
 def _report(
-    system: System, pack: "Pack", people: list[Person], truth: Outcome, alarms: list[dict[str, Any]]
+    system: System, watch: Watch, truth: Outcome, alarms: list[dict[str, Any]], *, started_us: int
 ) -> Mapping[str, Any]:
     walked = {(one.passage, one.listed, one.device_id) for one in truth.sent}
     places = {device for _, listed, device in walked if listed}
     return {
         "ran": True,
-        "pack": pack.name,
-        "for_trying_out": pack.for_trying_out,
+        "pack": watch.pack.name,
+        "for_trying_out": watch.pack.for_trying_out,
         "cameras": _CAMERAS,
-        "people": len(people),
+        "people": len(watch.people),
         "passages": len(walked),
         "passages_of_listed": sum(listed for _, listed, _ in walked),
         "posts": len(truth.sent),
@@ -329,22 +234,47 @@ def _report(
         "found": min(len(alarms), len(places)),
         "missed": max(0, len(places) - len(alarms)),
         "false": max(0, len(alarms) - len(places)),
-        "alarms": [
-            {
-                "place_id": one["place_id"],
-                "similarity": one["best"]["similarity"],
-                "threshold": one["best"]["threshold"],
-                "sightings": one["sightings"],
-                "outcome": one["outcome"],
-                "timeline": one["timeline"],
-            }
-            for one in alarms
-        ],
-        "left": _left(system, people),
+        "walked": _walked(truth, started_us),
+        "alarms": [_told_of(one, started_us) for one in alarms],
+        "left": _left(system, watch.people),
     }
 
 
-def _left(system: System, people: list[Person]) -> Mapping[str, int]:
+def _walked(truth: Outcome, started_us: int) -> list[dict[str, Any]]:
+    """Each passage at its first shot, in seconds since the first person set out."""
+    first: dict[int, Any] = {}
+    for one in sorted(truth.sent, key=lambda one: one.shot_at_us):
+        first.setdefault(one.passage, one)
+    cameras = {device: number for number, device in enumerate(device_ids(_CAMERAS))}
+    return [
+        {"at_s": _since(one.shot_at_us, started_us), "camera": cameras[one.device_id], "listed": one.listed}
+        for one in first.values()
+    ]
+
+
+def _told_of(alarm: Mapping[str, Any], started_us: int) -> dict[str, Any]:
+    """An alarm as the report tells it: where, how alike, and when each step was taken."""
+    camera = camera_ids(_CAMERAS).index(alarm["best"]["camera_id"])
+    steps = [{"step": name, "at_s": _since(at_us, started_us)} for name, at_us in alarm["taken"]]
+    return {
+        "alarm_id": alarm["alarm_id"],
+        "place_id": alarm["place_id"],
+        "camera": camera,
+        "similarity": alarm["best"]["similarity"],
+        "threshold": alarm["best"]["threshold"],
+        "sightings": alarm["sightings"],
+        "after_s": round((moment_us(alarm["raised_at"]) - moment_us(alarm["first_seen_at"])) / 1_000_000, 2),
+        "steps": steps,
+        "outcome": alarm["outcome"],
+        "timeline": alarm["timeline"],
+    }
+
+
+def _since(at_us: int, started_us: int) -> float:
+    return round((at_us - started_us) / 1_000_000, 2)
+
+
+def _left(system: System, people: tuple[Person, ...]) -> Mapping[str, int]:
     """What is still on the disk: pictures of strangers that lie open, and stills that were frozen."""
     folder = system.settings.data_dir
     pictures = [base64.b64decode(look.crop) for one in people if not one.listed for look in one.looks]

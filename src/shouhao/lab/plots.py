@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 INK, SOFT, GRID = "#22313a", "#6b7a83", "#dfe5e8"
@@ -51,6 +51,55 @@ def answers_over_time(throughput: dict[str, Any]) -> str:
     axes.set_xlim(starts[0], starts[-1] + width)
     axes.yaxis.set_major_formatter("{x:,.0f}/s")
     axes.xaxis.set_major_formatter("{x:g} s")
+    return _svg(figure)
+
+
+def chance_by_arrival(by_arrival: Mapping[str, Sequence[float | None]]) -> str:
+    """What part of those who came got a slot, by tenths in the order of arrival; draws, and first come."""
+    figure, axes = _figure()
+    most = 0.0
+    for name, color in (("first_come", HOT), ("draw", GRANTED)):
+        shares = [None if share is None else 100 * share for share in by_arrival[name]]
+        most = max([most, *(share for share in shares if share is not None)])
+        axes.plot(range(1, len(shares) + 1), shares, color=color, linewidth=1.8, marker="o", markersize=3.5)
+    axes.set_xticks(range(1, 11))
+    axes.set_ylim(0, max(most * 1.1, 1))
+    axes.yaxis.set_major_formatter("{x:.0f}%")
+    return _svg(figure)
+
+
+def found_by_kind(gangs: Sequence[Mapping[str, Any]]) -> str:
+    """Accounts of each gang by the level at which they were found; the numbers below are the table's."""
+    figure, axes = _figure()
+    places = range(1, len(gangs) + 1)
+    strong = [one["at_least"]["strong"] for one in gangs]
+    leads = [one["at_least"]["lead"] - one["at_least"]["strong"] for one in gangs]
+    missed = [one["of_kind"] - one["at_least"]["lead"] for one in gangs]
+    below = [0] * len(gangs)
+    for heights, color in ((strong, GRANTED), (leads, BOUGHT), (missed, REFUSED)):
+        axes.bar(places, heights, bottom=below, width=0.66, color=color)
+        below = [low + height for low, height in zip(below, heights, strict=True)]
+    axes.set_xticks(list(places))
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    return _svg(figure)
+
+
+def passers_by(walked: Sequence[Mapping[str, Any]], alarms: Sequence[Mapping[str, Any]]) -> str:
+    """Who walked past which camera when; each alarm from the moment it was raised to its end, one step a mark."""
+    figure, axes = _figure()
+    cameras = sorted({one["camera"] for one in (*walked, *alarms)}) or [0]
+    for listed, color, size in ((False, REFUSED, 30), (True, HOT, 44)):
+        some = [one for one in walked if one["listed"] is listed]
+        axes.scatter([one["at_s"] for one in some], [one["camera"] for one in some], color=color, s=size, zorder=3)
+    for alarm in alarms:
+        at_s, line = [step["at_s"] for step in alarm["steps"]], alarm["camera"] + 0.32
+        axes.plot(at_s, [line] * len(at_s), color=GRANTED, linewidth=1.6)
+        axes.scatter(at_s, [line] * len(at_s), color=GRANTED, s=14, zorder=3)
+        axes.plot([at_s[0], at_s[0]], [alarm["camera"], line], color=GRANTED, linewidth=1.6)
+    axes.set_yticks(cameras, [str(camera + 1) for camera in cameras])
+    axes.set_ylim(-0.5, cameras[-1] + 0.7)
+    axes.xaxis.set_major_formatter("{x:g} s")
+    axes.grid(axis="y", visible=False)
     return _svg(figure)
 
 

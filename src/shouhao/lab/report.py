@@ -11,8 +11,11 @@ from typing import Any
 
 from shouhao.kernel.markup import Markup, element, raw, text
 from shouhao.lab import report_sections as sections
+from shouhao.lab import story_sections as story
 from shouhao.lab.compare_section import compare_section, comparison_heading
+from shouhao.lab.draw_section import draw_section
 from shouhao.lab.known_face_section import known_face_section
+from shouhao.lab.night_section import night_section
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # holds in any browser: no script, no network
 
@@ -36,22 +39,25 @@ def write_comparison(comparison: Mapping[str, Any], out: Path) -> tuple[Path, Pa
 
 
 def page(report: Mapping[str, Any]) -> str:
-    """The whole page."""
-    compared = [compare_section(report["comparison"])] if report.get("comparison") else []
-    known = [known_face_section(report["known_face"])] if report.get("known_face") else []
+    """The whole page: three chapters, then what was checked and how true all of it is."""
     return _page(
         "守号演示报告 Shouhao demo report",
-        sections.heading(report),
-        sections.tiles(report),
-        sections.walk(report),
+        story.heading(report),
+        story.tiles(report),
+        story.contents(report),
+        story.chapter(report, "night"),
+        night_section(report["night"]),
+        story.chapter(report, "morning"),
+        draw_section(report),
         sections.rush(report),
         sections.slots(report),
         sections.waitlist(report),
+        sections.gang(report),
+        sections.walk(report),
         sections.refusals(report),
         sections.latency(report),
-        sections.gang(report),
-        *compared,
-        *known,
+        story.chapter(report, "watch"),
+        known_face_section(report["known_face"]),
         sections.checks(report),
         sections.honesty(report),
         sections.machine(report),

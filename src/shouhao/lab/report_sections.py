@@ -1,4 +1,4 @@
-"""Sections of the report's page, one function each, from the report's plain values."""
+"""Sections of the morning and of the whole on the report's page, one function each, from the report's values."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,65 +11,6 @@ from shouhao.lab.report_words import DEEDS, HALVES, NOTES, REASONS
 _SHORTEST_CURVE_S, _LONGEST_CURVE_S = 0.5, 8.0
 _EXACT_BELOW_MS = 100
 _MS = 1000
-
-
-def heading(report: Mapping[str, Any]) -> Markup:
-    """Title and verdict."""
-    checks = [*report["invariants"], *report["answers"]]
-    broken = sum(not c["holds"] for c in checks)
-    if report["ok"]:
-        zh = f"全部 {len(checks)} 项核对通过：没有丢失的答复，没有一号两约"
-        en = f"All {len(checks)} checks hold: no answer was lost, no slot was given twice"
-    else:
-        zh = f"有 {broken} 项核对未通过" if broken else "新患者的流程没有走完"
-        en = f"{broken} checks do not hold" if broken else "The new patient did not get all the way"
-    names = report["hospital"]
-    return element(
-        "header",
-        element("h1", text(f"{names['zh']}的一个放号早晨")),
-        element("p", text(f"A release morning at {names['en']}"), lang="en"),
-        element(
-            "div",
-            element("strong", text(zh)),
-            element("span", text(en), class_="sub", lang="en"),
-            class_="verdict" if report["ok"] else "verdict bad",
-        ),
-        element("p", text(f"守号 Shouhao · {report['made_at'][:19].replace('T', ' ')}"), class_="when"),
-    )
-
-
-def tiles(report: Mapping[str, Any]) -> Markup:
-    """The six numbers to remember."""
-    sold_s = sorted(s["sold_out_s"] for s in report["sold"] if s["sold_out_s"] is not None)
-    slots = sum(s["capacity"] for s in report["sold"])
-    middle = f"{sold_s[len(sold_s) // 2]:.2f}" if sold_s else "–"
-    p99 = report["latency"]["booking_ms"].get("p99")
-    people = f"{report['seeded']['patients']:,}"
-    shown = (
-        (people, "", "位患者抢号", "patients in the rush"),
-        (f"{slots:,}", "", f"个号，{len(report['sold'])} 个排班", f"slots in {len(report['sold'])} sessions"),
-        (middle, "秒 s", "约满所需时间（中位数）", "to sell out, median"),
-        (
-            f"{report['throughput']['peak_per_s']:,}",
-            "次/秒 /s",
-            "一秒内最多答复的预约",
-            "booking answers in the busiest second",
-        ),
-        ("–" if p99 is None else f"{p99:,.0f}", "毫秒 ms", "预约延迟 p99", "booking latency, p99"),
-        (f"{report['traffic']['unanswered']}", "", "个请求没有答复", "requests without an answer"),
-    )
-    return element(
-        "ul",
-        *(
-            element(
-                "li",
-                element("b", text(value), element("small", text(f" {unit}")) if unit else raw("")),
-                said("span", zh, en),
-            )
-            for value, unit, zh, en in shown
-        ),
-        class_="tiles",
-    )
 
 
 def walk(report: Mapping[str, Any]) -> Markup:
@@ -97,24 +38,31 @@ def walk(report: Mapping[str, Any]) -> Markup:
 
 def rush(report: Mapping[str, Any]) -> Markup:
     """The two curves."""
-    got = report["patients_who_got_one"]
     wait = report["waits_s"]
-    zh = f"{report['seeded']['patients']:,} 位患者中有 {got:,} 位约到号"
-    en = f"{got:,} of {report['seeded']['patients']:,} patients got a slot"
+    got = report["patients_who_got_one"]
+    zh = f"其余的号到点开放，先到先得。这一早 {report['seeded']['patients']:,} 位患者中有 {got:,} 位得到过号"
+    en = (
+        "The other slots open at the release, first come, first served. "
+        f"{got:,} of {report['seeded']['patients']:,} patients got a slot this morning"
+    )
     if wait["count"]:
-        zh += f"；从到达（或放号）到知道结果，中位数 {wait['p50']:.2f} 秒，99% 的人在 {wait['p99']:.2f} 秒内。"
+        zh += (
+            f"；先到先得时，从到达（或放号）到知道结果，中位数 {wait['p50']:.2f} 秒，"
+            f"99% 的人在 {wait['p99']:.2f} 秒内。"
+        )
         en += (
-            f"; from arriving (or the release) to knowing: median {wait['p50']:.2f} s, "
+            f"; first come, from arriving (or the release) to knowing: median {wait['p50']:.2f} s, "
             f"99% within {wait['p99']:.2f} s, waiting for a free connection included."
         )
+    first_come = [s for s in report["sold"] if not s["drawn"]]
     curves = element(
         "figure",
         element(
             "figcaption",
-            raw(f"{both('各排班已约出的比例', 'Share of each session that was given')}"),
-            keys(("granted", "普通 regular"), ("hot", "热门 hot")),
+            both("先到先得的排班已约出的比例", "Share given of each session that goes to whoever comes first"),
+            keys(("granted", "普通 regular"), *((("hot", "热门 hot"),) if any(s["hot"] for s in first_come) else ())),
         ),
-        raw(sell_out_curves(report["sold"], until_s=_curve_until_s(report["sold"]))),
+        raw(sell_out_curves(first_come, until_s=_curve_until_s(first_come))),
     )
     answers = element(
         "figure",
@@ -125,7 +73,7 @@ def rush(report: Mapping[str, Any]) -> Markup:
         ),
         raw(answers_over_time(report["throughput"])),
     )
-    return section("放号", "The release", zh, en, element("div", curves, answers, class_="pair"))
+    return section("先到先得", "First come, first served", zh, en, element("div", curves, answers, class_="pair"))
 
 
 def slots(report: Mapping[str, Any]) -> Markup:
@@ -135,7 +83,7 @@ def slots(report: Mapping[str, Any]) -> Markup:
             _session(s),
             text(f"{s['day'][5:]} {HALVES.get(s['half'], ('', ''))[0]}"),
             text(s["capacity"]),
-            text("–" if s["sold_out_s"] is None else f"{s['sold_out_s']:.2f}"),
+            text("抽签" if s["drawn"] else "–" if s["sold_out_s"] is None else f"{s['sold_out_s']:.2f}"),
             text(s["given"]),
             text(s["paid"]),
             text(s["returned"]),
@@ -170,7 +118,8 @@ def waitlist(report: Mapping[str, Any]) -> Markup:
     """Who waited, and what they were offered."""
     w = report["waitlist"]
     rows = [
-        [both("加入候补", "joined a waitlist"), text(f"{w['joined']:,}")],
+        [both("抽签中签的号", "won in a draw"), text(f"{w['drawn']:,}")],
+        [both("先到先得没约到，加入候补", "joined a waitlist, being too late"), text(f"{w['joined']:,}")],
         [both("被退回或超时的号", "slots returned or not paid in time"), text(f"{w['came_back']:,}")],
         [both("其中交给候补者的号", "of these, handed on to those who wait"), text(f"{w['handed_on']:,}")],
         [both("候补者确认并得到", "accepted by them"), text(f"{w['accepted']:,}")],
@@ -183,11 +132,12 @@ def waitlist(report: Mapping[str, Any]) -> Markup:
     return section(
         "候补",
         "The waitlist",
-        f"约不到的人可以加入候补。{w['batch_s']} 秒内加入的人一起抽出顺序，先加入没有好处；"
+        f"抽签未中的人按抽出的顺序候补；约不到的人也可加入候补，{w['batch_s']} 秒内加入的一起抽出顺序，先加入没有好处。"
         f"退回的号在同一个事务里交给下一位，确认期 {w['offer_s']} 秒（正式默认都是 30 分钟）。",
-        f"Who got nothing may join the waitlist. Those who join within {w['batch_s']} s are put in order together, by "
-        f"draw, so joining first gains nothing; a slot that comes back is offered to the next in the same transaction, "
-        f"for {w['offer_s']} s (in life, by default, both are half an hour).",
+        "Who lost a draw waits in the drawn order; who came too late may join the waitlist. Those who join within "
+        f"{w['batch_s']} s are put in order together, by draw, so joining first gains nothing; a slot that comes back "
+        f"is offered to the next in the same transaction, for {w['offer_s']} s (in life, by default, both are half an "
+        "hour).",
         table([("", ""), ("", "")], rows, numbers={1}),
     )
 
@@ -276,11 +226,12 @@ def gang(report: Mapping[str, Any]) -> Markup:
         "抢号团伙",
         "The gang",
         f"{g['accounts']} 个账号只代表 {g['persons']} 个人，用脚本不停发请求。限额按人（证件）计算，不按账号计算，"
-        "多开账号、加快频率都换不来更多的号。但先到先得时，脚本仍比人快；换成抽签与候补会怎样，见下面的对比。",
+        "多开账号、加快频率都换不来更多的号。但先到先得时，脚本仍比人快；抽签不给快手任何好处，见上面的抽签。"
+        "同一个早晨换几种规则再来一遍：shouhao lab run。",
         f"{g['accounts']} accounts act for only {g['persons']} persons and ask as fast as they are answered. Limits "
         "are counted by person (document), not by account, so more accounts or more speed bring no more slots. While "
-        "the first come are served first a script is still faster than a person; what a draw and a waitlist change is "
-        "compared below.",
+        "the first come are served first a script is still faster than a person; a draw gives it nothing for that, as "
+        "above. The same morning under several policies: shouhao lab run.",
         table([("", ""), ("", "")], rows, numbers={1}),
     )
 
@@ -290,8 +241,9 @@ def checks(report: Mapping[str, Any]) -> Markup:
     return section(
         "逐项核对",
         "Checked, one by one",
-        "先用每个客户端实际收到的答复核对数据库，再逐条检查数据不变式。",
-        "First what each client really heard against the database, then the invariants of the data.",
+        "先用每个客户端实际收到的答复核对数据库，再核对抽签文件、检测与报警，最后逐条检查数据不变式。",
+        "First what each client really heard against the database; then the draws' files, the detection and the "
+        "alarms; then the invariants of the data.",
         element("ul", *map(_check, report["answers"]), class_="checks"),
         element("h2", both("数据不变式", "Invariants of the data"), style="margin-top:20px"),
         element("ul", *map(_check, report["invariants"]), class_="checks"),
@@ -305,6 +257,7 @@ def honesty(report: Mapping[str, Any]) -> Markup:
         "most_open": report["server"]["most_open"],
         "gang_connections": report["server"]["gang_connections"],
         "hold_s": report["settings"]["hold_s"],
+        "window_s": report["waitlist"]["window_s"],
         "patients": f"{report['seeded']['patients']:,}",
         "people_s": report["seeded"]["people_s"],
         "departments": report["seeded"]["departments"],

@@ -16,6 +16,9 @@ REASONS: dict[str, tuple[str, str]] = {
     "booking.too_many_waits": ("候补数已达上限", "on as many waitlists as allowed"),
     "booking.waitlist_not_open": ("现在不能加入候补", "the waitlist cannot be joined now"),
     "booking.waitlist_closed": ("候补已截止", "the waitlist is closed"),
+    "booking.draw_not_open": ("不在抽签报名时间内", "the draw does not take entries now"),
+    "booking.duplicate_entry": ("本人已在这次抽签中", "this person is in the draw already"),
+    "booking.same_person_entered": ("同名同生日者已用另一证件报名", "the same person entered by another document"),
     "booking.busy": ("排队已满，请稍后再试", "the queue is full, try again"),
     "unavailable": ("系统繁忙，请稍后再试", "busy, try again"),
 }
@@ -33,9 +36,10 @@ DEEDS: dict[str, tuple[str, str]] = {
     "begin_payment": ("发起支付", "beginning to pay"),
     "pay": ("付款", "paying"),
     "return": ("退号", "returning"),
+    "enter": ("抽签报名", "entering a draw"),
     "join": ("加入候补", "joining a waitlist"),
-    "accept": ("确认候补到的号", "accepting an offer"),
-    "decline": ("放弃候补到的号", "declining an offer"),
+    "accept": ("确认中签或候补到的号", "accepting an offer"),
+    "decline": ("放弃中签或候补到的号", "declining an offer"),
 }
 
 #: Filled in with the report's own numbers.
@@ -43,12 +47,12 @@ NOTES: tuple[tuple[str, str], ...] = (
     (
         (
             "真的：服务器就是正式程序，独立进程，内置默认设置（SQLite 写入磁盘后才答复）；"
-            "{requests} 个 HTTP 请求（{deeds}），放号、候补排序和转交由后台任务按时执行。"
+            "{requests} 个 HTTP 请求（{deeds}），放号、抽签、候补排序和转交由后台任务按时执行。"
         ),
         (
             "Real: the server is the program itself in its own process with embedded defaults (SQLite, on disk before "
             "any answer); {requests} HTTP requests ({deeds_en}); the worker released the sessions at their time, "
-            "drew the waitlists' orders and handed slots on."
+            "made the draws, put the waitlists in order and handed slots on."
         ),
     ),
     (
@@ -81,13 +85,15 @@ NOTES: tuple[tuple[str, str], ...] = (
     ),
     (
         (
-            "付款使用演示网关，不涉及真实资金；未付款号的保留时间缩短为 {hold_s} 秒（正式默认 900 秒）。"
-            "候补者如何得知轮到自己（短信、推送）没有演示：演示程序直接读出轮到谁，再由其本人经接口确认。"
+            "付款使用演示网关，不涉及真实资金；未付款号的保留时间缩短为 {hold_s} 秒（正式默认 900 秒），"
+            "抽签报名窗口缩短为 {window_s} 秒（正式默认 120 秒）。"
+            "中签者、候补者如何得知轮到自己（短信、推送）没有演示：演示程序直接读出轮到谁，再由其本人经接口确认。"
         ),
         (
             "Payment is the reference gateway's, no money moves; unpaid slots are held for {hold_s} s (in life, by "
-            "default, 900 s). How those who wait hear of an offer (message, notice) is not shown: the demo reads whose "
-            "turn it is, and they accept over the interface."
+            "default, 900 s), and a draw takes entries for {window_s} s (in life, 120 s). How winners and those who "
+            "wait hear of it (message, notice) is not shown: the demo reads whose turn it is, and they accept over the "
+            "interface."
         ),
     ),
     (
@@ -110,6 +116,27 @@ NOTES: tuple[tuple[str, str], ...] = (
         (
             "{hung_up} patients hung up before the answer and asked again with the same key. “Busy” was heard "
             "{busy} times and the line broke {line_broken} times; each was asked again until the answer was definite."
+        ),
+    ),
+    (
+        (
+            "昨夜的日志与预约是生成的，不是上面这个早晨的；号贩是生成器的剧本，检测用的是正式的 shouhao analyze，"
+            "在另外的进程里，看不到标签。摄像机是模拟的，推送的照片是真的；识别、报警与处置走的是正式流程。"
+        ),
+        (
+            "The night's logs and bookings are made up and are not this morning's; its scalpers follow the generator's "
+            "script, and the detection is the program itself in another process, which sees no label. The cameras are "
+            "simulated and the photographs real; finding, alarming and answering are the program's own."
+        ),
+    ),
+    (
+        (
+            "工作人员是演示人员，各有自己的密钥与培训记录；提名、两人批准、每一步处置都由他们经接口完成。"
+            "法定文件是试用文件，正式运行的系统不接受。"
+        ),
+        (
+            "The staff are made up, each with a key and a training of their own, and every proposal, approval and step "
+            "is theirs. The papers of the law are a trial's, which a production system refuses."
         ),
     ),
 )

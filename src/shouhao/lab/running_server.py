@@ -21,6 +21,7 @@ from shouhao.settings import PREFIX
 _CODE = re.compile(r"\[phone code\] (?P<phone>\S+) -> (?P<code>\d{4,8})\s*$")
 _OK = 200
 _STOP_S = 20.0
+_LOOKS_EVERY_S = 0.5  #: whether it still runs
 _TAIL_LINES = 12
 
 
@@ -114,10 +115,13 @@ class RunningServer:
                 return code
         raise Unavailable("phone code")
 
-    def wait(self) -> None:
-        """Wait until it ends by itself."""
-        if self._process is not None:
-            self._process.wait()
+    def codes(self) -> Iterator[tuple[str, str]]:
+        """Phones and the codes that are sent to them, as they come, until the server ends by itself."""
+        while self.is_running or not self._codes.empty():
+            try:
+                yield self._codes.get(timeout=_LOOKS_EVERY_S)
+            except queue.Empty:
+                continue
 
     def stop(self) -> None:
         """Ask it to end, and insist when it does not."""

@@ -1,4 +1,6 @@
-"""Rush: thousands of real clients want a few hundred slots in the same second, over real connections.
+"""Rush: thousands of real clients want a few hundred slots in the same minute, over real connections.
+
+Some sessions go by draw: who wants those enters while the window is open. The others open at the release, first come.
 
 A bounded number of connections is open at once, because the clients share their machine with the server; whoever
 finds no free place waits on this side, which is told apart from the time the server took.
@@ -9,7 +11,6 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -17,15 +18,21 @@ import msgspec
 
 from shouhao.kernel.clock import SECOND_US
 from shouhao.lab.clients import Connection, HungUp, Reply, connect
-from shouhao.lab.crowd import Wish
+from shouhao.lab.crowd import After, Wish
+from shouhao.lab.heard import (
+    BOOKS,
+    CREATED,
+    NOT_RELEASED,
+    SOLD_OUT,
+    Asked,
+    Deed,
+    Door,
+    Entered,
+    Group,
+    Offer,
+    Visit,
+)
 from shouhao.lab.seeding import Visitor
-
-Group = Literal["patient", "gang"]
-Deed = Literal["book", "again", "repeat", "begin_payment", "pay", "return", "join", "accept", "decline"]
-
-BOOKS: frozenset[Deed] = frozenset({"book", "again", "repeat"})
-CREATED, BUSY = 201, 503
-NOT_RELEASED, SOLD_OUT = "booking.session_not_released", "booking.sold_out"
 
 _BOOKINGS = "/api/v1/bookings"
 _TRIES = 12
@@ -33,60 +40,11 @@ _LONGEST_WAIT_S = 3.0
 _GANG_REQUESTS = 80
 _GANG_STARTS_S = -0.2
 _GANG_GOES_ON_S = 6.0
+_GANG_ENTERS_S = (-9.0, -2.0)  # once at the beginning of the window, and once again towards its end
+_WISHES_MOST = 3  # of a gang's entry
 _LOOKS_EVERY_S = 0.2
+_ANSWERS_WITHIN_S = 4.0  # of being offered a slot; people look at their telephones at different moments
 _DECLINES = 0.15  # of those who are offered a slot: it no longer suits them
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """One request that was sent, and what came back."""
-
-    who: str  #: patient id
-    account: str
-    group: Group
-    deed: Deed
-    session_id: str
-    key: str  #: idempotency key
-    sent_us: int
-    took_us: int
-    status: int  #: 0: no answer came
-    code: str = ""  #: of the refusal
-    booking_id: str = ""
-    slot_id: str = ""
-
-    @property
-    def is_definite(self) -> bool:
-        """Whether this is an answer; "busy" is not, it asks to come again."""
-        return self.status not in {0, BUSY}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
-    """How one patient's morning went, as they felt it."""
-
-    group: Group
-    arrived_us: int
-    answered_us: int  #: when it was known whether there is a slot
-    got: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
-    """Where to knock."""
-
-    host: str
-    port: int
-    channel_key: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """A slot that was offered to somebody who waited."""
-
-    booking_id: str
-    patient_id: str
-    session_id: str
-    slot_id: str
 
 
 class Rush:
@@ -105,26 +63,46 @@ class Rush:
         self._stamp = stamp
         self._keys = 0
         self._release_us = 0
+        self._draws: Mapping[str, str] = {}
+        self._fates: dict[str, After] = {}
         self.asked: list[Asked] = []
         self.visits: list[Visit] = []
+        self.entered: list[Entered] = []
         self.most_open = 0
         self.hung_up = 0  #: first sendings whose answer nobody waited for
         self._open = 0
 
     async def run(
-        self, crowd: Sequence[tuple[Visitor, Wish]], gang: Sequence[Visitor], targets: Sequence[str], release_us: int
+        self,
+        crowd: Sequence[tuple[Visitor, Wish]],
+        gang: Sequence[Visitor],
+        targets: Sequence[str],
+        release_us: int,
+        *,
+        draws: Mapping[str, str] | None = None,
     ) -> None:
-        """Everybody comes, around the release."""
-        self._release_us = release_us
+        """Everybody comes, around the release.
+
+        Args:
+            targets: the sessions that are wanted.
+            draws: those of them that go by draw, each with the id of its draw, which takes entries already.
+        """
+        self._release_us, self._draws = release_us, draws or {}
+        first_come = [session_id for session_id in targets if session_id not in self._draws]
         async with asyncio.TaskGroup() as group:
             for visitor, wish in crowd:
-                group.create_task(self._visit(visitor, wish, "patient", release_us + round(wish.arrives_s * SECOND_US)))
+                if wish.choices[0] in self._draws:
+                    group.create_task(self._enter(visitor, wish))
+                else:
+                    group.create_task(self._visit(visitor, wish))
             for number, visitor in enumerate(gang):
-                group.create_task(self._hammer(visitor, targets, number))
+                group.create_task(self._hammer(visitor, first_come, number))
+                group.create_task(self._enter_often(visitor, number))
 
     async def take_offers(
         self,
-        crowd: Mapping[str, Visitor],
+        crowd: Sequence[Visitor],
+        gang: Sequence[Visitor],
         *,
         unsettled: Callable[[], tuple["Offer", ...] | None],
         within_s: float,
@@ -132,39 +110,70 @@ class Rush:
         """Whoever is offered a slot accepts it and pays, or declines; whether all was settled in time.
 
         Args:
-            crowd: who may be offered one, by patient id.
+            crowd: who may be offered one; of the gang, who accepts and never pays.
             unsettled: the offers that stand, or None once nobody has anything to accept or to pay; how a person hears
                 of it, by message or by looking, is not played here.
         """
         seen: set[str] = set()
+        known: dict[str, tuple[Visitor, Group]] = {v.account_id: (v, "patient") for v in crowd}
+        known |= {v.account_id: (v, "gang") for v in gang}
         until = time.monotonic() + within_s
         async with asyncio.TaskGroup() as group:
             while (offers := await asyncio.to_thread(unsettled)) is not None:
                 if time.monotonic() > until:
                     return False
                 for offer in offers:
-                    if offer.booking_id not in seen and offer.patient_id in crowd:
+                    if offer.booking_id not in seen and offer.account_id in known:
                         seen.add(offer.booking_id)
-                        group.create_task(self._answer_offer(crowd[offer.patient_id], offer))
+                        group.create_task(self._answer_offer(*known[offer.account_id], offer))
                 await asyncio.sleep(_LOOKS_EVERY_S)
         return True
 
-    async def _answer_offer(self, visitor: Visitor, offer: "Offer") -> None:
-        client = _Client(self, visitor, "patient")
-        declines = self._chance.random() < _DECLINES
+    async def _answer_offer(self, visitor: Visitor, group: Group, offer: "Offer") -> None:
+        """Who won in a draw does what they would with any slot; who waited for one seldom lets it go."""
+        client = _Client(self, visitor, group)
+        fate: After = "returns" if self._chance.random() < _DECLINES else "pays"
+        if group == "gang":
+            fate = "leaves"
+        elif offer.drawn:
+            fate = self._fates.get(offer.patient_id, "pays")
+        await asyncio.sleep(self._chance.random() * _ANSWERS_WITHIN_S)
         async with self._place(client):
-            said = await client.answer_offer(offer, "decline" if declines else "accept")
-            if said.deed == "accept" and not said.code and said.is_definite:
+            said = await client.answer_offer(offer, "decline" if fate == "returns" else "accept")
+            if fate == "pays" and not said.code and said.is_definite:
                 await client.pay(said)
 
-    async def _visit(self, visitor: Visitor, wish: Wish, group: Group, arrives_us: int) -> None:
-        await _until(arrives_us)
+    async def _enter(self, visitor: Visitor, wish: Wish) -> None:
+        """Enter a draw with ranked wishes; what came of it is learned from the offers."""
+        await _until(self._release_us + round(wish.enters_s * SECOND_US))
+        client = _Client(self, visitor, "patient")
+        self._fates[visitor.patient_id] = wish.after
+        async with self._place(client):
+            key = self.new_key()
+            await client.enter(self._draws[wish.choices[0]], wish.choices, key)
+            if wish.repeats:
+                await client.enter(self._draws[wish.choices[0]], wish.choices, key)
+
+    async def _enter_often(self, visitor: Visitor, number: int) -> None:
+        """A gang's account enters every draw, twice; for whom another of its accounts entered, it is refused."""
+        client = _Client(self, visitor, "gang")
+        for enters_s in _GANG_ENTERS_S:
+            await _until(self._release_us + round(enters_s * SECOND_US))
+            for draw_id in dict.fromkeys(self._draws.values()):
+                of_draw = [session_id for session_id, draw in self._draws.items() if draw == draw_id]
+                first = number % len(of_draw)
+                wishes = (of_draw[first:] + of_draw[:first])[:_WISHES_MOST]
+                await client.enter(draw_id, wishes, self.new_key())
+        client.close()
+
+    async def _visit(self, visitor: Visitor, wish: Wish) -> None:
+        await _until(self._release_us + round(wish.arrives_s * SECOND_US))
         arrived_us = _now_us()
-        client = _Client(self, visitor, group)
+        client = _Client(self, visitor, "patient")
         async with self._place(client):
             last = await self._try_choices(client, wish)
             got = last.status == CREATED
-            self.visits.append(Visit(group=group, arrived_us=arrived_us, answered_us=_now_us(), got=got))
+            self.visits.append(Visit(group="patient", arrived_us=arrived_us, answered_us=_now_us(), got=got))
             if got and wish.repeats:
                 await client.send_book(last.session_id, last.key, "repeat")
             if got and wish.twice:
@@ -265,6 +274,24 @@ class _Client:
 
     async def send_book(self, session_id: str, key: str, deed: Deed) -> Asked:
         said, _ = await self._ask("POST", _BOOKINGS, self._book_body(session_id), key, deed, session_id)
+        return said
+
+    async def enter(self, draw_id: str, wishes: Sequence[str], key: str) -> Asked:
+        """Enter a draw; the receipt is kept."""
+        body = msgspec.json.encode({"patient_ids": [self._visitor.patient_id], "wishes": wishes})
+        said, reply = await self._ask("POST", f"/api/v1/draws/{draw_id}/entries", body, key, "enter", wishes[0])
+        if reply is not None and reply.status == CREATED:
+            receipt = reply.json()
+            self._rush.entered.append(
+                Entered(
+                    who=self._visitor.patient_id,
+                    group=self._group,
+                    draw_id=draw_id,
+                    entry_id=receipt["entry_id"],
+                    wishes=tuple(receipt["wishes"]),
+                    at_us=_now_us(),
+                )
+            )
         return said
 
     async def join(self, session_id: str) -> Asked:

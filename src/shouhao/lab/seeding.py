@@ -1,12 +1,14 @@
 """Seeding: made-up people become accounts and verified patients through the same flows as real ones.
 
-Two things are not as in life and are told in the report: the bindings are dated back, so that they are old enough for
-hot sessions, and sign-ins are issued with the system's own key instead of four thousand codes to phones.
+Three things are not as in life and are told in the report: the bindings are dated back, so that they are old enough for
+hot sessions, sign-ins are issued with the system's own key instead of four thousand codes to phones, and windows,
+batches and offers are shortened to seconds.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -29,7 +31,9 @@ from shouhao.wiring import System
 
 CHANNELS = ("app", "web", "kiosk", "window")
 RUSH_CHANNEL, WALK_CHANNEL = "app", "web"
+DRAWN = "release:kind:expert"  #: scope of what goes by draw
 BATCH_S, OFFER_S = 10, 60  #: of the demo's waitlists; in life both are half an hour
+WINDOW_S = 10  #: in which a draw takes entries; in life two minutes and more
 
 _BOUND_DAYS_AGO = 30
 _OLDEST_YEARS = 90
@@ -61,32 +65,42 @@ class Crowd:
 
 
 def seed_schedule(system: System, *, seed: int) -> ImportReport:
-    """Import the demonstration hospital and open what is due by now."""
+    """Import the demonstration hospital, and open what is due by now, each session at its own hour."""
     now_us = system.clock.now_us()
     plan = demonstration_hospital(seed=seed, now_us=now_us)
     with system.db.write() as connection:
         report = import_plan(connection, plan, staff_id=None, source="calendar", now_us=now_us)
-    while release_due(system.db, now_us=now_us):
-        pass
+    for due_us in sorted({s.release_at_us for s in plan.sessions if s.release_at_us <= now_us}):
+        while release_due(system.db, now_us=due_us):
+            pass
     return report
 
 
-def seed_release_policy(system: System) -> None:
-    """First come, with a waitlist whose batches and offers are short enough to be seen within a demo, day and night."""
+def seed_first_come(system: System) -> None:
+    """First come, first served everywhere: what was released before this morning is open to whoever asks."""
+    _seed_policy(system, EVERYWHERE, {"kind": "first_come"})
+
+
+def seed_draw(system: System) -> None:
+    """From now on the experts' slots, which more people want than there are, go by draw."""
+    rules = {"entry_window_s": WINDOW_S, "wishes_max": 3, "confirm_s": OFFER_S}
+    _seed_policy(system, DRAWN, {"kind": "draw", "draw": rules})
+
+
+def _seed_policy(system: System, scope: str, body: dict[str, Any]) -> None:
+    """With a waitlist whose batches and offers are short enough to be seen within a demo, day and night."""
     now_us = system.clock.now_us()
-    body = {
-        "kind": "first_come",
-        "waitlist": {
-            "batch_s": BATCH_S,
-            "offer_s": OFFER_S,
-            "offer_near_s": OFFER_S,
-            "quiet_from_min": 0,
-            "quiet_to_min": 0,
-        },
+    waitlist = {
+        "batch_s": BATCH_S,
+        "offer_s": OFFER_S,
+        "offer_near_s": OFFER_S,
+        "quiet_from_min": 0,
+        "quiet_to_min": 0,
     }
-    release_from(body)
+    whole = {**body, "waitlist": waitlist}
+    release_from(whole)
     with system.db.write() as connection:
-        policies.add(connection, EVERYWHERE, body, effective_at_us=now_us, staff_id=None, reason="demo", now_us=now_us)
+        policies.add(connection, scope, whole, effective_at_us=now_us, staff_id=None, reason="demo", now_us=now_us)
 
 
 def seed_channels(system: System) -> dict[str, str]:

@@ -10,8 +10,8 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 
 from shouhao.lab.clients import Connection, HungUp, Reply, connect
+from shouhao.lab.heard import Door
 from shouhao.lab.hospital import Person
-from shouhao.lab.rush import Door
 
 _OK, _CREATED, _ACCEPTED, _CONFLICT = 200, 201, 202, 409
 _PHONE_END = 4

@@ -47,6 +47,8 @@ SCENARIOS: Mapping[Scenario, tuple[GangKind, ...]] = {
     "everything": (*LOUD, *CAREFUL),
 }
 SEED = 2026
+FIRST_DAY = date(2026, 3, 2)
+DAYS = 8  #: seven days of history and the day in question
 FORMS: tuple[Form, ...] = ("csv", "jsonl", "parquet")
 
 
@@ -75,8 +77,8 @@ class Options:
     scenario: Scenario = "everything"
     kinds: tuple[GangKind, ...] | None = None  #: in place of the scenario's
     strength: float = 1.0  #: times as many accounts in each gang
-    first_day: date = date(2026, 3, 2)
-    days: int = 8  #: seven days of history and the day in question
+    first_day: date = FIRST_DAY
+    days: int = DAYS
     forms: tuple[Form, ...] = FORMS  #: each is a whole copy of the events
     logs: Logs = "split"  #: web in combined, the rest in the wider format; or all in one of the two
     overlap_lines: int = 0  #: lines that stand at the end of one rotated file and again at the start of the next
