@@ -9,9 +9,12 @@ from alembic import command
 import shouhao.booking.antenatal_tables
 import shouhao.booking.draw_tables
 import shouhao.booking.tables
+import shouhao.cases.tips_tables
 import shouhao.compliance.tables
+import shouhao.detect.store.tables
 import shouhao.faces.tables
 import shouhao.gate.tables
+import shouhao.patients.consents_tables
 import shouhao.patients.tables
 import shouhao.staff.tables
 import shouhao.store.answers

@@ -101,10 +101,11 @@ Each of the two servers describes itself in full at `GET /api/v1/openapi.json`, 
 
 POLICIES_INTRO = f"""# 策略 Policies
 
-{_MADE}策略是数据:`POST /api/v1/staff/policies/KIND` 新增一个版本(角色 outpatient_office),写明理由与生效时间;
-旧版本永不改变,未写出的项取默认值。
-A policy is data: `POST /api/v1/staff/policies/KIND` adds a version with its reason and its moment (role
-outpatient_office); no version is ever changed. What a version leaves out keeps the default.
+{_MADE}策略是数据:`POST /api/v1/staff/policies/KIND` 申请一个新版本(角色 outpatient_office),写明理由与生效时间,
+另一人(角色 approver)批准后才成为版本;旧版本永不改变,未写出的项取默认值。页面为“策略”。
+A policy is data: `POST /api/v1/staff/policies/KIND` asks for a version with its reason and its moment (role
+outpatient_office), and it is one when somebody else (role approver) agrees; no version is ever changed. What a version
+leaves out keeps the default. The page is “Policies”; [how](../how-to/release-policies.md).
 """
 
 RELEASE_INTRO = """

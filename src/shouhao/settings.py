@@ -23,6 +23,7 @@ from sqlalchemy.exc import ArgumentError
 
 from shouhao.booking.decide import HoldTimes
 from shouhao.booking.desk import DeskSettings
+from shouhao.cases.tips import TipLimits
 from shouhao.flows.watch_desk import WatchSettings
 from shouhao.flows.work import WorkSettings
 from shouhao.gate.model import PhoneCodeSettings, SignInSettings
@@ -122,6 +123,15 @@ class Settings(BaseSettings):
     )
     hospital_name_zh: str = setting("示范医院", "医院中文名称", "Name of the hospital in Chinese", min_length=1)
     hospital_name_en: str = setting("Demo Hospital", "医院英文名称", "Name of the hospital in English", min_length=1)
+    privacy_contact_zh: str = setting(
+        "门诊办公室",
+        "个人信息事项找谁（电话、邮箱或地点），写在告知里",
+        "Whom to ask about personal data, in Chinese",
+        min_length=1,
+    )
+    privacy_contact_en: str = setting(
+        "the outpatient office", "同上，英文", "Whom to ask about personal data, in English", min_length=1
+    )
 
     # Servers
     public_host: str = setting("127.0.0.1", "患者接口监听地址", "Address on which patients' requests are heard")
@@ -293,6 +303,47 @@ class Settings(BaseSettings):
     )
     payment_key_file: Path | None = setting(
         None, "验证支付通知的密钥文件（权限 0600）", "File of the key that payment notices are checked with (mode 0600)"
+    )
+
+    # Tips
+    tip_keep_days: int = setting(
+        365, "举报的保存期，到期删除", "How long tips are kept; then they are erased", unit="d", ge=1, le=1096
+    )
+    tips_an_hour: int = setting(
+        120, "每小时最多接收的举报数，全院合计", "Tips taken an hour, from everybody together", ge=1, le=10_000
+    )
+    tips_an_address: int = setting(
+        30,
+        "同一网络地址每小时最多接收的举报数；候诊厅无线网络常共用一个地址",
+        "Tips taken an hour from one address; a waiting hall's Wi-Fi may have one for everybody",
+        ge=1,
+        le=10_000,
+    )
+    tips_waiting_most: int = setting(
+        2000, "未看的举报达到此数时暂停接收", "Tips that nobody has opened, at which no more are taken", ge=1
+    )
+    security_phone: str | None = setting(
+        None,
+        "保卫处电话，显示在举报页面",
+        "The security office's phone, shown on the page of tips",
+        pattern=r"^[0-9+\-() ]{3,30}$",
+    )
+
+    # Findings
+    findings_dir: Path | None = setting(
+        None,
+        "分析结果所在目录：其中每个子目录是一次 shouhao analyze 的输出，完成后自动收入；不填则只能用命令收入",
+        "Folder of results: each folder in it is the output of a shouhao analyze, taken in by itself once it is whole; "
+        "without it, by command alone",
+    )
+    findings_keep_days: int = setting(
+        180,
+        "检测发现的保存期，自收入（实时分析则自最后一次变化）起算，到期连同判断一并删除",
+        "How long findings are kept, from when they were taken in, or of a live run from when they last changed; then "
+        "they are erased with what was judged of them",
+        unit="d",
+        ge=1,
+        le=3660,
     )
 
     # Cameras
@@ -471,9 +522,9 @@ class Settings(BaseSettings):
     )
     frequent_exclude_patients: bool = setting(
         True,  # noqa: FBT003 - a default, as the others
-        "高频来访计数：线索给人看之前，先与当日有预约且同意留存人脸的患者逐一比对并排除；同意书须写明这一用途",
-        "Counting frequent visitors: before people see a lead it is held against consenting patients with an "
-        "appointment that day; their consent has to name this use",
+        "高频来访计数：线索给人看之前，先与当日有预约、且单独同意这一用途的患者逐一比对并排除；关闭时不询问患者",
+        "Counting frequent visitors: before people see a lead it is held against patients with an appointment that day "
+        "who agreed to this use; off, nobody is asked for it",
     )
     face_memory_lock: Literal["required", "best_effort"] = setting(
         "best_effort",
@@ -584,6 +635,15 @@ class Settings(BaseSettings):
             drift_share=self.watch_drift_share,
             passages_a_day=self.watch_passages_a_day,
             lock_required=self.face_memory_lock == "required",
+        )
+
+    def tip_limits(self) -> TipLimits:
+        """How many tips are taken."""
+        return TipLimits(
+            an_hour=self.tips_an_hour,
+            an_address_hour=self.tips_an_address,
+            waiting_most=self.tips_waiting_most,
+            call=self.security_phone,
         )
 
     def sign_in(self) -> SignInSettings:

@@ -54,7 +54,7 @@ def test_a_write_that_another_site_made_changes_nothing(
         said = browser.ask(method, path, headers=sent, drop=dropped, **rest)
         assert (said.status_code, error_of(said)["code"]) == (403, code), (method, path)
     assert hospital.state() == before
-    assert browser.post("/policies/booking_limits", json=POLICY).status_code == 201
+    assert browser.post("/policies/booking_limits", json=POLICY).status_code == 202
 
 
 def test_another_sessions_token_is_no_token(sqlite_hospital: Hospital) -> None:

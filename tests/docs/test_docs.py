@@ -251,7 +251,7 @@ def test_the_first_walk_works_as_it_is_written(served):
         "Authorization: Bearer ",
         "X-Channel-Key: kiosk.",
         "booking.limit_reached",
-        '"version":1',
+        '"state":"used"',
         "booking.limit_reached",
         '"state":"returned"',
         "booking.restricted",

@@ -1,8 +1,6 @@
 """A second party's programme against a served hospital: it commits once and reveals for one root alone."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from shouhao.cli.witness import Did, Shelf, Witness, read_key
 from shouhao.cli.witness_line import Console, WitnessRefused
 from shouhao.kernel.clock import SECOND_US, Clock, ManualClock
 from shouhao.kernel.errors import Unavailable
+from warm_command import run_command
 from web.drawn import WINDOW_S, close, plan_draw, the_draw
 from web.served import NOW_US, Hospital, served
 
@@ -47,9 +46,7 @@ def key_file(hospital: Hospital, folder: Path, role: str = "witness") -> Path:
 def command(hospital: Hospital, folder: Path, shelf: Path, *more: str, role: str = "witness") -> Any:
     asked = ["draw", "witness", "--console", address(hospital), "--dir", str(shelf), "--once"]
     asked += ["--key-file", str(key_file(hospital, folder, role)), *more]
-    return subprocess.run(
-        [sys.executable, "-m", "shouhao.cli.main", *asked], capture_output=True, text=True, check=False, timeout=60
-    )
+    return run_command(asked)
 
 
 def look(hospital: Hospital, shelf: Path, clock: Clock | None = None) -> list[Did]:

@@ -8,7 +8,9 @@ from sqlalchemy import CheckConstraint, inspect, text
 from shouhao import wiring
 from shouhao.booking.draw_tables import draws
 from shouhao.booking.tables import bookings
+from shouhao.cases.tips_tables import tips
 from shouhao.compliance.tables import switches as law_switches
+from shouhao.detect.store.tables import findings
 from shouhao.faces.tables import TABLES
 from shouhao.staff.tables import operators
 from shouhao.store.engine import open_database
@@ -30,6 +32,8 @@ ROOMS = (
     TABLES,
     operators,
     law_switches,
+    tips,
+    findings,
     cameras,
     frequent_visits,
     alarms,

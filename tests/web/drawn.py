@@ -9,6 +9,7 @@ from shouhao.booking.store import draws as draw_store
 from shouhao.booking.store.draws import Draw
 from shouhao.flows.import_schedule import import_plan
 from shouhao.kernel.clock import SECOND_US
+from web.policed import changed
 from web.served import NOW_US, TOMORROW, Hospital, planned
 
 WINDOW_S = 120
@@ -17,10 +18,7 @@ WINDOW_S = 120
 def plan_draw(hospital: Hospital, rules: dict[str, Any] | None = None, *, capacity: int = 2) -> str:
     """A session of the day after tomorrow whose entry window opens now, under a policy by draw; its id."""
     body = {"kind": "draw", "draw": rules or {}}
-    said = hospital.staff("outpatient_office").post(
-        "/release-policies/department:CARD", json={"body": body, "reason": "抽签"}
-    )
-    assert said.status_code == 201, said.text
+    changed(hospital, "/release-policies/department:CARD", {"body": body, "reason": "抽签"})
     session = planned(TOMORROW + timedelta(days=1), "am", (8, 12), capacity)
     session = replace(session, release_at_us=NOW_US + WINDOW_S * SECOND_US)
     plan = SchedulePlan(

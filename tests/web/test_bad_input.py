@@ -214,7 +214,7 @@ def test_a_moment_without_a_zone_is_no_moment(sqlite_hospital: Hospital) -> None
         body = {"body": {}, "effective_at": bad, "reason": "试一试"}
         said = office.post("/policies/binding", json=body)
         if bad is None:
-            assert said.status_code == 201
+            assert said.status_code == 202
         else:
             assert error_of(said)["field"] == "effective_at"
     past = datetime(2026, 1, 1, tzinfo=UTC).isoformat()

@@ -291,7 +291,7 @@ def test_a_canary_is_marked_by_the_officer_alone(hospital: Hospital) -> None:
     "path", ["/api/v1/staff/me", "/api/v1/staff/session", "/healthz", "/none", "/api/v1/openapi.json"]
 )
 def test_no_answer_of_the_console_may_be_framed(sqlite_hospital: Hospital, path: str) -> None:
-    said = httpx.get(sqlite_hospital.console.removesuffix("/api/v1/staff") + path)
+    said = httpx.get(sqlite_hospital.console.removesuffix("/api/v1/staff") + path, timeout=60)
     assert "frame-ancestors 'none'" in said.headers["content-security-policy"]
     assert said.headers["x-frame-options"] == "DENY"
 
@@ -302,7 +302,7 @@ def test_a_browser_does_what_a_key_does(hospital: Hospital) -> None:
     body = {"approve": True, "reason": "同意", "payload_sha256": wanted.payload_sha256}
     assert browser.post(f"/approvals/{wanted.id}/decision", json=body).json()["state"] == "approved"
     policy = {"body": {"live_per_day": 2}, "reason": "试行"}
-    assert browser.post("/policies/booking_limits", json=policy).status_code == 201
+    assert browser.post("/policies/booking_limits", json=policy).status_code == 202
     with hospital.system.db.write() as connection:
         used = use(connection, wanted.id, kind="export", subject="cs_1", now_us=hospital.clock.now_us())
     assert used.payload == {"case": "cs_1"}

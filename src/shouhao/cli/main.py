@@ -17,6 +17,7 @@ from shouhao.cli import (
     events,
     face_gallery,
     faces,
+    findings,
     lab,
     law,
     models,
@@ -52,6 +53,7 @@ faces.app.command("gallery")(face_gallery.gallery)
 faces.app.command("threshold")(face_gallery.threshold)
 faces.app.command("change-pack")(face_gallery.change_pack)
 app.add_typer(faces.app, name="faces")
+app.add_typer(findings.app, name="findings")
 app.add_typer(lab.app, name="lab")
 app.add_typer(law.app, name="law")
 models.app.command("bench")(models_bench.bench)

@@ -57,6 +57,9 @@ EventKind = Literal[
     "care_proof_recorded",
     "care_proof_revoked",
     "people_declared_apart",
+    # What people agreed to:
+    "consent_given",
+    "consent_withdrawn",
     # Antenatal registration:
     "antenatal_applied",
     "antenatal_waiting",
@@ -102,6 +105,14 @@ EventKind = Literal[
     "recording_searched",
     "frequent_lead_changed",
     "frequent_purged",
+    # Tips:
+    "tip_told",
+    "tip_changed",
+    "tips_erased",
+    # Findings of the detectors, taken in and judged:
+    "findings_taken",
+    "finding_judged",
+    "findings_erased",
 ]
 EVENT_KINDS: tuple[str, ...] = get_args(EventKind)
 

@@ -65,6 +65,10 @@ _EXACT = {
     "watch.issuer_unknown": 422,
     "patients.account_closed": 403,
     "watch.too_many_subscriptions": 422,
+    "cases.tips_too_often": 429,
+    "cases.tips_full": 429,
+    "cases.tip_code_tries": 429,
+    "cases.tip_unknown": 404,
 }
 _OTHERWISE = 409  #: the request is fine; the state of things says no
 

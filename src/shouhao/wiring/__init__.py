@@ -21,14 +21,18 @@ from shouhao.booking.payment import PaymentGateway
 from shouhao.booking.store.antenatal import INVARIANTS as ANTENATAL_INVARIANTS
 from shouhao.booking.store.invariants import INVARIANTS as BOOKING_INVARIANTS
 from shouhao.booking.store.inventory import INVARIANTS as INVENTORY_INVARIANTS
+from shouhao.cases.tips_store import INVARIANTS as TIP_INVARIANTS
 from shouhao.compliance.store import INVARIANTS as LAW_INVARIANTS
+from shouhao.detect.store.findings import INVARIANTS as FINDING_INVARIANTS
 from shouhao.faces.store import INVARIANTS as FACE_INVARIANTS
 from shouhao.flows.antenatal_months import antenatal_due
 from shouhao.flows.contribute import fetch_beacons
 from shouhao.flows.desk import BookingDesk
+from shouhao.flows.face_consents import INVARIANTS as FACE_CONSENT_INVARIANTS
 from shouhao.flows.forget import forget_gate
 from shouhao.flows.same_person import hash_known_people
 from shouhao.flows.staff_due import staff_due
+from shouhao.flows.tips import tips_due
 from shouhao.flows.verify import verify_patient
 from shouhao.flows.watch_desk import WatchDesk
 from shouhao.flows.watchlist_due import watchlist_duties
@@ -36,10 +40,11 @@ from shouhao.flows.work import Duty, Worker, duties, release_duties
 from shouhao.gate.channels import ChannelKeys
 from shouhao.gate.phone_codes import CodeSender, ConsoleCodeSender, PhoneCodes
 from shouhao.gate.sign_ins import SignInKey
-from shouhao.kernel.clock import Clock, SystemClock
+from shouhao.kernel.clock import DAY_US, Clock, SystemClock
 from shouhao.kernel.errors import Refused, Tampered
 from shouhao.kernel.randomness import Randomness, SystemRandomness
 from shouhao.patients.authority import FormatOnlyAuthority, IdentityAuthority
+from shouhao.patients.consents_store import INVARIANTS as CONSENT_INVARIANTS
 from shouhao.patients.records import pending_verifications
 from shouhao.patients.store import INVARIANTS as PATIENT_INVARIANTS
 from shouhao.protocols.reference_payment import ReferenceGateway
@@ -55,12 +60,16 @@ from shouhao.watch.store.alarm_feed import INVARIANTS as ALARM_INVARIANTS
 from shouhao.watch.store.cameras import INVARIANTS as CAMERA_INVARIANTS
 from shouhao.watch.store.frequent import INVARIANTS as FREQUENT_INVARIANTS
 from shouhao.watch.store.watchlist import INVARIANTS as WATCHLIST_INVARIANTS
+from shouhao.wiring.faces import consent_duties
+from shouhao.wiring.findings import finding_duties
 from shouhao.wiring.watch import alarm_duties, watch_desk, watch_duties
 
 INVARIANTS: tuple[Invariant, ...] = (
     *BOOKING_INVARIANTS,
     *INVENTORY_INVARIANTS,
     *PATIENT_INVARIANTS,
+    *CONSENT_INVARIANTS,
+    *FACE_CONSENT_INVARIANTS,
     *ANTENATAL_INVARIANTS,
     *FACE_INVARIANTS,
     *STAFF_INVARIANTS,
@@ -69,6 +78,8 @@ INVARIANTS: tuple[Invariant, ...] = (
     *FREQUENT_INVARIANTS,
     *ALARM_INVARIANTS,
     *WATCHLIST_INVARIANTS,
+    *TIP_INVARIANTS,
+    *FINDING_INVARIANTS,
 )
 
 _VERIFY_AT_ONCE = 20
@@ -99,7 +110,7 @@ class System:
     watchlist: WatchDesk
     desk: BookDesk
     worker: Worker
-    list_worker: Worker  #: works on the watchlist, which takes its time, and never keeps a release waiting
+    list_worker: Worker  #: works on the watchlist and on findings, which take their time: no release waits for it
 
     def close(self) -> None:
         """Give everything back."""
@@ -124,8 +135,11 @@ def assemble(settings: Settings, *, clock: Clock | None = None) -> System:
     known = Duty(name="same_person", do=lambda _: hash_known_people(db, vault=vault), every_s=60.0)
     staff = Duty(name="staff", do=lambda now_us: staff_due(db, now_us=now_us), every_s=60.0)
     watching = [*alarm_duties(settings, db, vault), *watch_duties(settings, db, vault, clock)]
-    more = [verify, antenatal, forget, known, staff, *watching]
+    keep_us = settings.tip_keep_days * DAY_US
+    tips = Duty(name="tips", do=lambda now_us: tips_due(db, keep_us=keep_us, now_us=now_us), every_s=600.0)
+    more = [verify, antenatal, forget, known, staff, tips, *consent_duties(settings, db, vault), *watching]
     watchlist = watch_desk(settings, db, vault, clock)
+    slow = [*watchlist_duties(watchlist), *finding_duties(settings, db, vault)]
     keys = DrawKeys(vault.derive("draw-seeds", 32), vault.derive("draw-receipts", 32))
     todo = [
         *release_duties(db, keys, SystemRandomness()),
@@ -150,7 +164,7 @@ def assemble(settings: Settings, *, clock: Clock | None = None) -> System:
         watchlist=watchlist,
         desk=book_desk(settings, db, clock),
         worker=Worker(db, clock, settings.work(), todo),
-        list_worker=Worker(db, clock, settings.work(), watchlist_duties(watchlist)),
+        list_worker=Worker(db, clock, settings.work(), slow),
     )
 
 
@@ -171,14 +185,20 @@ def book_desk(settings: Settings, db: Database, clock: Clock) -> BookDesk:
     return DeskApart(_DESK_PROCESS, order, settings.desk())
 
 
-def staff_sign_ins(settings: Settings, db: Database, vault: Vault) -> StaffSignIns:
-    """What staff sign in with."""
+def staff_sign_ins(
+    settings: Settings, db: Database, vault: Vault, *, passwords: Passwords | None = None
+) -> StaffSignIns:
+    """What staff sign in with.
+
+    Args:
+        passwords: how passwords are hashed; None as the hospital runs.
+    """
     return StaffSignIns(
         db,
         vault,
         randomness=SystemRandomness(),
         settings=settings.staff_sessions(),
-        passwords=Passwords(),
+        passwords=passwords or Passwords(),
         hospital=settings.hospital_name_en,
     )
 

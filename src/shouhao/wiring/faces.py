@@ -4,7 +4,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from shouhao.faces.model import Purpose
+from shouhao.flows.face_consents import PatientConsents, erase_withdrawn, mark_groundless
+from shouhao.flows.work import Duty
 from shouhao.settings import Settings
+from shouhao.store.engine import Database
+from shouhao.store.vault import Vault
 
 if TYPE_CHECKING:
     from shouhao.faces.consented_gallery import ConsentedGallery
@@ -63,7 +67,26 @@ def consented_gallery(system: "System", engines: Mapping[str, "Enroller"]) -> "C
     """The gallery of consenting patients."""
     from shouhao.faces.consented_gallery import ConsentedGallery  # noqa: PLC0415 - as above
 
-    return ConsentedGallery(gallery_setup(system, "consented", engines), lock_required=lock_required(system.settings))
+    return ConsentedGallery(
+        gallery_setup(system, "consented", engines),
+        consents=PatientConsents(system.db, system.clock),
+        lock_required=lock_required(system.settings),
+    )
+
+
+def consent_duties(settings: Settings, db: Database, vault: Vault) -> list[Duty]:
+    """What the worker does so that no face outlives its consent."""
+
+    def setup() -> "GallerySetup":
+        from shouhao.faces.enrolment import GallerySetup  # noqa: PLC0415 - as above
+        from shouhao.faces.keys import KeyFolder  # noqa: PLC0415 - as above
+
+        return GallerySetup(db=db, keys=KeyFolder(settings.face_keys_path(), vault, "consented"), engines={})
+
+    return [
+        Duty(name="face_consents", do=lambda now_us: erase_withdrawn(db, setup, now_us=now_us), every_s=2.0),
+        Duty(name="face_grounds", do=lambda now_us: mark_groundless(db, now_us=now_us), every_s=300.0),
+    ]
 
 
 def lock_required(settings: Settings) -> bool:

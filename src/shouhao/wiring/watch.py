@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection
 
 from shouhao.flows.camera_health import cameras_due
+from shouhao.flows.face_consents import PatientConsents
 from shouhao.flows.law import law_due
 from shouhao.flows.respond import escalate_late, forget_alarm_feed, forget_wrong_faces
 from shouhao.flows.retention import keep_to_retention
@@ -257,7 +258,8 @@ def frequent_parts(settings: Settings, db: Database, vault: Vault, clock: Clock)
 
     def gallery() -> ConsentedGallery:
         keys = KeyFolder(settings.face_keys_path(), vault, "consented")
-        return ConsentedGallery(GallerySetup(db=db, keys=keys, engines={}), lock_required=lock_required(settings))
+        setup = GallerySetup(db=db, keys=keys, engines={})
+        return ConsentedGallery(setup, consents=PatientConsents(db, clock), lock_required=lock_required(settings))
 
     return FrequentParts(
         db=db,
