@@ -24,6 +24,7 @@ import shouhao.watch.store.alarm_tables
 import shouhao.watch.store.camera_tables
 import shouhao.watch.store.capture_tables
 import shouhao.watch.store.frequent_tables
+import shouhao.watch.store.handover_tables
 import shouhao.watch.store.recordings_tables
 import shouhao.watch.store.subscription_tables
 import shouhao.watch.store.watchlist_tables  # noqa: F401 - imported so that they hang their tables on the metadata

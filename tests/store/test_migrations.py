@@ -20,6 +20,7 @@ from shouhao.watch.store.alarm_tables import alarms
 from shouhao.watch.store.camera_tables import cameras
 from shouhao.watch.store.capture_tables import stills
 from shouhao.watch.store.frequent_tables import visits as frequent_visits
+from shouhao.watch.store.handover_tables import shift_handovers
 from shouhao.watch.store.recordings_tables import searches
 from shouhao.watch.store.subscription_tables import camera_subscriptions
 from shouhao.watch.store.watchlist_tables import entries as watch_entries
@@ -41,6 +42,7 @@ ROOMS = (
     watch_entries,
     camera_subscriptions,
     searches,
+    shift_handovers,
 )
 
 

@@ -102,6 +102,8 @@ EventKind = Literal[
     "alarm_escalated",
     "dispatched",
     "trail_opened",
+    "shift_handed_over",
+    "shift_taken_over",
     "recording_searched",
     "frequent_lead_changed",
     "frequent_purged",

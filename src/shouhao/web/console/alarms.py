@@ -15,7 +15,7 @@ from shouhao.flows.respond import actor_of, candidates, step
 from shouhao.kernel.errors import NotFound
 from shouhao.staff.model import Role, require
 from shouhao.staff.store import list_operators
-from shouhao.watch.alarm import Asked, Outcome, State
+from shouhao.watch.alarm import OPEN, Asked, Outcome, State
 from shouhao.watch.alarm import Step as AlarmStep
 from shouhao.watch.store.alarms import find_alarm, list_alarms, response_in_force, steps_of
 from shouhao.watch.store.cameras import list_cameras
@@ -198,7 +198,7 @@ def alarm(alarm_id: Id, operator: OnDuty, system: Here) -> AlarmDetail:
                 )
                 for c in candidates(connection, found, now_us=now_us)
             ]
-            if "dispatched" in one.steps
+            if found.state in OPEN
             else [],
             now=now_us,
         )

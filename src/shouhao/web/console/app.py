@@ -27,6 +27,7 @@ from shouhao.web.console import (
     floors,
     frequent,
     guards,
+    handovers,
     law,
     morning,
     offer,
@@ -44,8 +45,10 @@ from shouhao.web.console import (
     timeline,
     tips,
     trails,
+    watch_bundle_rows,
     watch_bundles,
     watch_lists,
+    watch_plots,
     watchlist,
 )
 from shouhao.web.console.pages.app import API_PATHS, pages_app
@@ -130,9 +133,12 @@ def console_app(system: System, *, desk: SharedDesk | None = None, live: LiveAla
         trails,
         recordings,
         guards,
+        handovers,
         watchlist,
         watch_lists,
+        watch_plots,
         watch_bundles,
+        watch_bundle_rows,
     )
     api = Api(
         system,

@@ -5,7 +5,12 @@ import { GROUNDS, OUTCOMES, STATES, STEPS, TARGETS } from "./alarm_words.js";
 import { field, form, h, refusal, show } from "./dom.js";
 import { plan } from "./plan.js";
 import { against } from "./plot.js";
+import { guardList } from "./wall/guards.js";
+import { placeName, places } from "./wall/places.js";
 import { clock, lasting, pair, percent, running, say, whole } from "./words.js";
+
+// Trails that were opened, by alarm: followed on under the look that stands in the register, for as long as that lasts.
+const looks = new Map();
 
 const picture = (alarm, which, words, kind = "face") => {
   const address = `/api/v1/staff/alarms/${encodeURIComponent(alarm.alarm_id)}/pictures/${which}?v=${alarm.sightings}`;
@@ -58,7 +63,7 @@ function stepForm(detail, step, done) {
               "label",
               { class: "pick" },
               h("input", { type: "radio", name: "guard_id", value: guard.guard_id, checked: n === 0, disabled: guard.busy, required: true }),
-              h("span", {}, guard.name, h("small", {}, ` ${guard.place_id} · ${guard.busy ? say("正在处警", "busy") : guard.walking_s === null ? say("步行时间未知", "distance unknown") : say(`约 ${lasting(guard.walking_s)}`, `about ${lasting(guard.walking_s)}`)}`)),
+              h("span", {}, guard.name, h("small", {}, ` ${placeName(guard.place_id)} · ${guard.busy ? say("正在处警", "busy") : guard.walking_s === null ? say("步行时间未知", "distance unknown") : say(`约 ${lasting(guard.walking_s)}`, `about ${lasting(guard.walking_s)}`)}`)),
             ),
           )
         : h("p", { class: "note warn" }, say("没有在岗保安：请电话通知，再由保卫处代记。", "No guard is on duty: call, and let the security office record it.")),
@@ -86,11 +91,14 @@ function inOrder(steps, state) {
   return [...steps].sort((a, b) => (b === FIRST[state]) - (a === FIRST[state]) || ORDER.indexOf(a) - ORDER.indexOf(b));
 }
 
+// While a guard may still go or is at it.
+const OPEN = new Set(["raised", "acknowledged", "confirmed", "dispatched", "accepted", "arrived"]);
+
 // Steps that need nothing more than a key.
 const PLAIN = new Set(["acknowledged", "confirmed"]);
 
 export async function alarmCard(place, alarmId, { onchange, now }) {
-  const detail = await get(`/alarms/${encodeURIComponent(alarmId)}`);
+  const [detail] = await Promise.all([get(`/alarms/${encodeURIComponent(alarmId)}`), places()]);
   const { alarm, entry, history, cameras, escalations, sightings } = detail;
   const { best } = alarm;
   const camera = cameras.find((one) => one.camera_id === alarm.last_camera_id);
@@ -112,7 +120,8 @@ export async function alarmCard(place, alarmId, { onchange, now }) {
   const buttons = inOrder(alarm.steps, alarm.state).map((step, n) =>
     h("button", { class: n ? "step" : "step first", onclick: () => take(step), "data-key": n + 1 }, h("kbd", {}, n + 1), pair(STEPS[step])),
   );
-  const trail = h("div", {});
+  const trail = trailView(detail);
+  await trail.draw();
   show(
     place,
     h(
@@ -147,9 +156,9 @@ export async function alarmCard(place, alarmId, { onchange, now }) {
         )
       : null,
     h("div", { class: "around" }, best.has_scene ? picture(alarm, "scene", say("现场", "scene"), "scene") : null,
-    camera ? await plan({ building: camera.building, floor: camera.floor, cameras, hot: new Set([alarm.last_camera_id]) }) : null),
-    trail,
-    h("button", { class: "plain", onclick: (event) => openTrail(trail, alarm, cameras, event.target) }, say("看轨迹（留痕）", "Show the trail (on record)")),
+    trail.floor),
+    trail.element,
+    trail.button,
     h("a", { class: "plain", href: `/api/v1/staff/alarms/${encodeURIComponent(alarmId)}/timeline`, target: "_blank", rel: "noopener" }, say("导出时间线", "Export the timeline")),
     h(
       "details",
@@ -160,32 +169,73 @@ export async function alarmCard(place, alarmId, { onchange, now }) {
     ),
   );
   running.tick(now());
-  return { tick: running.tick, press: (key) => buttons.find((button) => button.dataset.key === key)?.click(), busy: () => asking.childElementCount > 0, alarm };
+  return { tick: running.tick, press: (key) => buttons.find((button) => button.dataset.key === key)?.click(), busy: () => asking.childElementCount > 0, refresh: trail.refresh, alarm };
 }
 
-async function openTrail(place, alarm, cameras, button) {
-  try {
-    const found = await get(`/alarms/${encodeURIComponent(alarm.alarm_id)}/trail`, { reason: say("处置报警", "answering the alarm") });
-    const named = new Map(cameras.map((one) => [one.camera_id, one]));
-    const floors = new Map();
-    for (const point of found.points) {
-      const camera = named.get(point.sighting.camera_id);
-      if (camera) floors.set(`${camera.building}\n${camera.floor}`, camera);
-    }
-    const trail = found.points.map((point) => ({ camera_id: point.sighting.camera_id, at: point.sighting.seen_at }));
-    const ahead = found.next.filter((one) => one.camera_id).map((one) => ({ camera_id: one.camera_id, chance: one.probability }));
-    show(
-      place,
-      h("p", { class: "note" }, say("推断：由已匹配的抓拍和步行时间连成，两点之间并不确知。", "Inference: joined from captures that matched and walking times; nothing is known in between."), found.last ? say(` 最后出现：${lasting(found.last.ago_s)}前。`, ` Last seen ${lasting(found.last.ago_s)} ago.`) : ""),
-      await Promise.all([...floors.values()].map((camera) => plan({ building: camera.building, floor: camera.floor, cameras, trail, ahead, hot: new Set([found.last?.camera_id]) }))),
-      h("ol", { class: "line" }, found.points.map((point) => {
-        const link = found.links.find((one) => one.to_passage === point.sighting.passage_id);
-        return h("li", {}, h("b", {}, clock(point.sighting.seen_at)), ` ${named.get(point.sighting.camera_id)?.name || point.sighting.camera_id}`, h("span", { class: "soft" }, link ? say(` 走了 ${lasting(link.took_s)}，可信 ${percent(link.probability)}`, ` walked ${lasting(link.took_s)}, confidence ${percent(link.probability)}`) : ""));
-      })),
-      found.apart.length ? h("p", { class: "note warn" }, say(`${found.apart.length} 次抓拍在时间上走不到，未连入。`, `${found.apart.length} captures cannot be walked to in time and are left out.`)) : null,
-    );
-    button.remove();
-  } catch (error) {
-    show(place, refusal(error));
+// The plan of the alarm's floor with its guards, and the trail once somebody opened it; that is on record.
+function trailView({ alarm, cameras, guards }) {
+  const named = new Map(cameras.map((one) => [one.camera_id, one]));
+  const camera = named.get(alarm.last_camera_id);
+  const floor = h("div", { class: "alarm-floor" });
+  const element = h("div", { class: "alarm-trail" });
+  const button = h("button", { class: "plain", onclick: () => draw({ asked: true }) }, say("看轨迹（留痕）", "Show the trail (on record)"));
+  let standing = guards;
+
+  async function read(asked) {
+    const address = `/alarms/${encodeURIComponent(alarm.alarm_id)}/trail`;
+    const look = looks.get(alarm.alarm_id);
+    if (!asked && !look) return null;
+    const found = await get(address, asked ? { reason: say("处置报警", "answering the alarm") } : { look });
+    looks.set(alarm.alarm_id, found.look_id);
+    return found;
   }
+  async function draw({ asked = false } = {}) {
+    let found = null;
+    try {
+      found = await read(asked);
+      show(element, found ? await trailWords(found, { camera, cameras, named }) : null);
+    } catch (error) {
+      looks.delete(alarm.alarm_id); // the look is over, or this trail is closed; asking again is a look of its own
+      show(element, asked ? refusal(error) : null);
+    }
+    button.hidden = found !== null;
+    if (!camera) return;
+    show(
+      floor,
+      await plan({ building: camera.building, floor: camera.floor, cameras, guards: standing, hot: new Set([found?.last?.camera_id, alarm.last_camera_id]), ...(found ? lines(found) : {}) }),
+      OPEN.has(alarm.state) ? [h("h3", {}, say("在岗保安", "Guards on duty")), guardList(standing)] : null,
+    );
+  }
+  async function refresh() {
+    if (!OPEN.has(alarm.state)) return;
+    const fresh = await get(`/alarms/${encodeURIComponent(alarm.alarm_id)}`).catch(() => null); // the next look tells again
+    if (!fresh || JSON.stringify(fresh.guards) === JSON.stringify(standing)) return;
+    standing = fresh.guards;
+    await draw();
+  }
+  return { floor, element, button, draw, refresh };
+}
+
+const lines = (found) => ({
+  trail: found.points.map((point) => ({ camera_id: point.sighting.camera_id, at: point.sighting.seen_at })),
+  ahead: found.next.filter((one) => one.camera_id).map((one) => ({ camera_id: one.camera_id, chance: one.probability })),
+});
+
+// What the trail says in words, and the plans of the other floors that it leads over.
+async function trailWords(found, { camera, cameras, named }) {
+  const floors = new Map();
+  for (const point of found.points) {
+    const one = named.get(point.sighting.camera_id);
+    if (one && !(camera && one.building === camera.building && one.floor === camera.floor)) floors.set(`${one.building}\n${one.floor}`, one);
+  }
+  return [
+    h("h3", {}, say("轨迹", "Trail")),
+    h("p", { class: "note" }, say("推断：由已匹配的抓拍和步行时间连成，两点之间并不确知。", "Inference: joined from captures that matched and walking times; nothing is known in between."), found.last ? say(` 最后出现：${lasting(found.last.ago_s)}前。`, ` Last seen ${lasting(found.last.ago_s)} ago.`) : "", found.next.length ? say(" 百分数是下一处出现的可能。", " Percentages: how likely the person comes up there next.") : ""),
+    await Promise.all([...floors.values()].map((one) => plan({ building: one.building, floor: one.floor, cameras, ...lines(found), hot: new Set([found.last?.camera_id]) }))),
+    h("ol", { class: "line" }, found.points.map((point) => {
+      const link = found.links.find((one) => one.to_passage === point.sighting.passage_id);
+      return h("li", {}, h("b", {}, clock(point.sighting.seen_at)), ` ${named.get(point.sighting.camera_id)?.name || point.sighting.camera_id}`, h("span", { class: "soft" }, link ? say(` 走了 ${lasting(link.took_s)}，可信 ${percent(link.probability)}`, ` walked ${lasting(link.took_s)}, confidence ${percent(link.probability)}`) : ""));
+    })),
+    found.apart.length ? h("p", { class: "note warn" }, say(`${found.apart.length} 次抓拍在时间上走不到，未连入。`, `${found.apart.length} captures cannot be walked to in time and are left out.`)) : null,
+  ];
 }

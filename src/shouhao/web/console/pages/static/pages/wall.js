@@ -1,49 +1,29 @@
-// The wall: alarms as they happen, the one that is worked on, and whether the cameras are there.
+// The wall: alarms as they happen, the one that is worked on; while none is, the floors; and the handing over of shifts.
 
 import { get } from "../api.js";
 import { HEALTH, STATES, TARGETS } from "../alarm_words.js";
 import { alarmCard } from "../alarm_card.js";
 import { h, refusal, show } from "../dom.js";
 import { listen } from "../live.js";
+import { bell } from "../wall/bell.js";
+import { floorsView } from "../wall/floors.js";
+import { placeName, places } from "../wall/places.js";
+import { waitingBanner } from "../wall/waiting.js";
 import { clock, lasting, pair, running, say } from "../words.js";
 
 const CLOSED = new Set(["closed"]);
 const QUIET = new Set(["rejected", "outcome", "handed_to_police", "closed"]);
-const CAMERAS_EVERY_MS = 20000;
+const LOOK_EVERY_MS = 20000; // at cameras, guards and handovers, which tell nothing by themselves
 
-// Two tones that carry through a room; a browser lets them sound only after somebody pressed something.
-function bell() {
-  let context = null;
-  return {
-    on: () => context !== null,
-    switch() {
-      context = context ? (context.close(), null) : new AudioContext();
-      if (context) this.ring();
-    },
-    ring() {
-      if (!context) return;
-      [880, 1175].forEach((frequency, n) => {
-        const tone = context.createOscillator();
-        const loud = context.createGain();
-        tone.frequency.value = frequency;
-        loud.gain.setValueAtTime(0.25, context.currentTime + 0.22 * n);
-        loud.gain.exponentialRampToValueAtTime(0.001, context.currentTime + 0.22 * n + 0.2);
-        tone.connect(loud).connect(context.destination);
-        tone.start(context.currentTime + 0.22 * n);
-        tone.stop(context.currentTime + 0.22 * n + 0.2);
-      });
-    },
-  };
-}
-
-export async function page(place) {
+export async function page(place, { who }) {
   const alarms = new Map();
   let chosen = null;
   let card = null;
   let opening = 0;
+  let view = "floors"; // or alarm, or handover; a new alarm leads away from the floors and never from a note being written
+  let settled = false; // whether somebody chose what is shown
   const sound = bell();
-  const places = new Map((await get("/camera-places").catch(() => ({ places: [] }))).places.map((one) => [one.id, `${one.floor} ${one.name}`]));
-  const placeName = (id) => places.get(id) || id;
+  await places();
   const queue = h("ol", { class: "queue", "aria-label": say("报警", "Alarms") });
   const work = h("section", { class: "work", "aria-live": "polite" });
   const state = h("p", { class: "live", role: "status" }, say("正在连接…", "Connecting…"));
@@ -51,17 +31,22 @@ export async function page(place) {
   const ring = h("button", { class: "plain", onclick: () => { sound.switch(); tellSound(); } }, "");
   const tellSound = () => show(ring, sound.on() ? say("声音：开", "Sound: on") : say("声音：关", "Sound: off"));
   tellSound();
+  const floors = floorsView();
+  const banner = waitingBanner(who.operator, () => handover());
+  let shift = null; // the desk of handovers, once somebody opened it
+  const over = h("button", { class: "plain", onclick: () => { settled = true; overview(); } }, say("总览", "Overview"));
   const hand = h("button", { class: "plain", onclick: () => handover() }, say("交接班", "Hand over"));
-  show(place, h("div", { class: "wall" }, h("aside", {}, h("div", { class: "wall-bar" }, state, ring, hand), queue), work), strip);
+  show(place, banner.element, h("div", { class: "wall" }, h("aside", {}, h("div", { class: "wall-bar" }, state, over, ring, hand), queue), work), strip);
 
   const live = listen({
-    onalarm({ what, alarm }) {
+    onalarm({ alarm }) {
       const before = alarms.get(alarm.alarm_id);
       if (before && before.version > alarm.version) return;
       if (CLOSED.has(alarm.state)) alarms.delete(alarm.alarm_id);
       else alarms.set(alarm.alarm_id, alarm);
-      if (what === "raised" && !before) sound.ring();
-      if (chosen === null) choose(alarm.alarm_id);
+      const fresh = !before && alarm.state === "raised"; // raised while the line was lost, too
+      if (fresh) sound.ring();
+      if (view === "floors" && !before && (fresh || (!settled && !QUIET.has(alarm.state)))) choose(alarm.alarm_id);
       else if (chosen === alarm.alarm_id && isNews(alarm)) open();
       list();
     },
@@ -105,6 +90,7 @@ export async function page(place) {
     show(queue, rows.length ? rows : h("li", { class: "empty" }, say("没有未处理的报警。新报警会自动出现在这里并响铃。", "Nothing waits. A new alarm comes up here by itself and rings.")));
   }
   function choose(alarmId) {
+    view = "alarm";
     chosen = alarmId;
     open();
     list();
@@ -138,18 +124,29 @@ export async function page(place) {
       show(strip, error.status === 403 ? null : refusal(error));
     }
   }
-  function handover() {
-    const open = sorted().filter((one) => !QUIET.has(one.state));
-    show(
-      work,
-      h("h2", {}, say("交接班", "Handing over"), " ", clock(live.now())),
-      h("p", {}, say(`未了结 ${open.length} 件，其中待您这一岗处理 ${open.filter((one) => ["raised", "acknowledged", "confirmed"].includes(one.state)).length} 件。`, `${open.length} are open; ${open.filter((one) => ["raised", "acknowledged", "confirmed"].includes(one.state)).length} wait for this post.`)),
-      h("ol", {}, open.map((one) => h("li", {}, `${placeName(one.place_id)} · ${pair(STATES[one.state])} · ${clock(one.raised_at)}`))),
-      h("p", { class: "soft" }, say("请接班人逐件点开看过，再退出自己的登录；下一位用自己的登录。", "Whoever takes over opens each of them, then signs in by their own name.")),
-      h("button", { class: "step", onclick: () => window.print() }, say("打印", "Print")),
-    );
+  function leave(next) {
+    view = next;
     chosen = null;
     card = null;
+    opening += 1; // what is still being opened comes too late
+    list();
+  }
+  function overview() {
+    leave("floors");
+    show(work, h("p", { class: "soft" }, say("选一条报警，或按 j、k 上下移动，按数字键办理。新报警会自动出现。", "Choose an alarm, or move with j and k and act with the number keys. A new alarm comes up by itself.")), floors.element);
+    return floors.refresh();
+  }
+  async function handover() {
+    leave("handover");
+    const { handoverDesk } = await import("../wall/handover.js");
+    shift ||= handoverDesk({ operator: who.operator, onchange: async () => { await handovers(); await handover(); }, alarms: () => [...alarms.values()] });
+    if (view !== "handover") return; // somebody went on meanwhile
+    show(work, shift.element);
+    await shift.open();
+  }
+  async function handovers() {
+    const found = await get("/shift-handovers").catch(() => null); // the next look tells again
+    if (found) banner.tell(found);
   }
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) return;
@@ -165,8 +162,12 @@ export async function page(place) {
     if (card) card.tick(live.now());
     list();
   }, 1000);
-  setInterval(cameras, CAMERAS_EVERY_MS);
+  setInterval(() => {
+    cameras();
+    handovers();
+    if (view === "floors") floors.refresh();
+    if (card) card.refresh();
+  }, LOOK_EVERY_MS);
   list();
-  show(work, h("p", { class: "empty" }, say("选一条报警，或按 j、k 上下移动，按数字键办理。", "Choose an alarm, or move with j and k and act with the number keys.")));
-  await cameras();
+  await Promise.all([view === "floors" ? overview() : null, cameras(), handovers()]);
 }
