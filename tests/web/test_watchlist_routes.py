@@ -2,32 +2,29 @@
 
 import base64
 import io
+import json
 from typing import Any
 
 import pytest
 from PIL import Image
+from sqlalchemy import insert
 
-from faces.enrolling import ColourEngine, photo
-from flows.listing import KNOWN, PDF
-from lawful import go_live, make_lawful
-from shouhao.faces.enrolment import GallerySetup
-from shouhao.faces.keys import KeyFolder
+from faces.enrolling import photo
+from faces.made_calibration import a_report
+from flows.listing import PDF
 from shouhao.flows.watchlist_exchange import check_due
 from shouhao.flows.watchlist_listing import list_due
 from shouhao.kernel.clock import DAY_US
 from shouhao.staff.model import ROLES
-from shouhao.staff.store import authenticate
-from shouhao.staff.training import record_training
 from shouhao.watch.store import watchlist_tables as tables
+from shouhao.watch.store.alarm_tables import alarms
 from watch.made_bundle import ISSUER_ID, PUBLIC, bundle, given
 from web.served import NOW_US, Caller, Hospital, error_of
+from web.watch_kept import FACE, LIST, WHY, agree, alarm_row, asked, begin, came, colours, listed, proposal, registered
 
-FACE = photo((10, 1, 1), size=160)
 READ = {"security", "police_liaison", "approver", "data_protection", "auditor"}
 KEEP = {"security", "police_liaison"}
 PROTECT = {"security", "data_protection"}
-WHY = {"reason": "办案"}
-LIST = {"list_id": "own", "name": "本院号贩子", "ground": "维护诊疗秩序", "false_alarms_a_day": 10}
 
 #: Each route: who may. What they send is enough to get past the form; what comes of it is told elsewhere.
 ROUTES: list[tuple[str, str, Any, set[str]]] = [
@@ -62,75 +59,23 @@ ROUTES: list[tuple[str, str, Any, set[str]]] = [
     ("POST", "/watchlist/bundles?list_id=own", b"not a bundle", KEEP),
     ("GET", "/watchlist/bundles", None, READ),
     ("GET", "/watchlist/bundles/wb_0", None, READ),
+    ("GET", "/watchlist/bundles/wb_0/rows?kind=new", None, READ),
+    ("GET", "/watchlist/bundles/wb_0/people?kind=new&reason=x", None, READ),
+    ("GET", f"/watchlist/bundles/wb_0/photos/{'0' * 64}?reason=x", None, READ),
+    ("GET", "/watchlist/lists/none/curves", None, READ | {"it", "monitoring"}),
+    ("GET", "/watchlist/endings", None, READ),
+    ("GET", "/watchlist/outcomes", None, READ),
     ("POST", "/watchlist/bundles/wb_0/import", WHY, KEEP),
     ("POST", "/watchlist/lists/none/export", {**WHY, "recipient": "邻院"}, KEEP),
     ("POST", "/watchlist/exports/ap_0", {"passphrase": "correct horse battery"}, KEEP),
 ]
 
 
-def proposal(*photos: bytes, **changed: Any) -> dict[str, Any]:
-    return {
-        "list_id": "own",
-        "person": {"name": "雷某某", "aliases": ["老雷"], "document_kind": "passport", "document_number": "E1234567"},
-        "ground_code": "resale",
-        "ground": "当场查获",
-        "photos": [base64.b64encode(one).decode() for one in photos or (FACE,)],
-        "documents": [base64.b64encode(PDF).decode()],
-        "reason": "多次查获",
-        **changed,
-    }
-
-
-def colours(hospital: Hospital) -> None:
-    """An engine that sees colours in place of faces, in the running system."""
-    desk, engine = hospital.system.watchlist, ColourEngine()
-    keys = KeyFolder(hospital.system.settings.face_keys_path(), hospital.system.vault, "watchlist")
-    desk._setup = GallerySetup(db=desk.db, keys=keys, engines={engine.pack_id: engine})
-    desk._choose_pack = lambda: engine.pack_id
-    desk.known_of = lambda _: KNOWN
-
-
 @pytest.fixture
 def watching(hospital: Hospital) -> Hospital:
     """With the switch on, one list, and trained people."""
-    colours(hospital)
-    db = hospital.system.db
-    go_live(db, "CAM1", now_us=NOW_US)
-    make_lawful(db, now_us=NOW_US)
-    for role in ("security", "police_liaison"):
-        with db.write() as connection:
-            who = authenticate(connection, hospital.operator_keys[role])
-            training = {"trained_by": "信息科", "document": "T-1", "until_us": NOW_US + 30 * DAY_US}
-            record_training(connection, who.id, **training, now_us=NOW_US)
-    said = hospital.staff("security").post("/watchlist/lists", json=LIST)
-    assert said.status_code == 201, said.text
+    begin(hospital)
     return hospital
-
-
-def asked(caller: Caller, method: str, path: str, sent: Any) -> Any:
-    if sent == "proposal":
-        sent = proposal(list_id="none")
-    if isinstance(sent, bytes):
-        return caller.ask(method, path, content=sent, headers={"Content-Type": "application/octet-stream"})
-    return caller.ask(method, path) if sent is None else caller.ask(method, path, json=sent)
-
-
-def agree(hospital: Hospital, approval_id: str, *roles: str) -> None:
-    for role in roles:
-        caller = hospital.staff(role)
-        (shown,) = [a for a in caller.get("/approvals").json()["approvals"] if a["approval_id"] == approval_id]
-        decision = {"approve": True, "reason": "已核对", "payload_sha256": shown["payload_sha256"]}
-        said = caller.post(f"/approvals/{approval_id}/decision", json=decision)
-        assert said.status_code == 200, said.text
-
-
-def listed(hospital: Hospital, *photos: bytes, **changed: Any) -> str:
-    said = hospital.staff("police_liaison").post("/watchlist/entries", json=proposal(*photos, **changed))
-    assert said.status_code == 201, said.text
-    agree(hospital, said.json()["approval_id"], "approver", "security")
-    done = hospital.staff("security").post(f"/watchlist/requests/{said.json()['approval_id']}/apply")
-    assert (done.status_code, done.json()["became"]) == (200, "done"), done.text
-    return str(said.json()["entry_id"])
 
 
 def test_each_route_answers_those_who_may_and_nobody_else(sqlite_hospital: Hospital) -> None:
@@ -330,6 +275,115 @@ def test_a_bundle_comes_is_compared_accepted_and_handed_on(watching: Hospital) -
     keys = security.get("/watchlist/keys").json()
     assert len(keys["signing_key"]) == len(keys["sealing_key"]) == 64
     watching.assert_sound()
+
+
+def test_a_list_s_curve_is_that_of_its_own_calibration_and_says_what_is_extrapolated(watching: Hospital) -> None:
+    listed(watching)
+    caller = watching.staff("it")
+    (before,) = caller.get("/watchlist/lists/own/curves").json()["packs"]
+    assert (before["basis"], before["calibration_id"]) == ("manifest", None)
+    report, _ = a_report(400)
+    report["pack"]["id"] = "colour@1"
+    said = asked(caller, "POST", "/watchlist/calibrations", json.dumps(report).encode())
+    assert said.status_code == 201, said.text
+    told = caller.get("/watchlist/lists/own/curves").json()
+    (pack,) = told["packs"]
+    assert (pack["basis"], pack["calibration_id"]) == ("calibration", said.json()["calibration_id"])
+    points = pack["points"]
+    assert [one["similarity_cos"] for one in points] == sorted(one["similarity_cos"] for one in points)
+    for one in points:
+        compared = pack["list_size"] * pack["passages_a_day"]
+        assert one["false_alarms_a_day"] == pytest.approx(min(pack["passages_a_day"], one["fmr"] * compared))
+        assert one["extrapolated"] is (one["fmr"] < pack["smallest_fmr"])
+    (stands,) = caller.get("/watchlist/lists/own/thresholds").json()["packs"]
+    (keeps, *_) = [one for one in points if one["false_alarms_a_day"] <= told["false_alarms_a_day"]]
+    assert keeps["similarity_cos"] >= stands["now"]["threshold_cos"] - 1e-9
+
+
+def test_who_accepts_a_bundle_sees_each_row_masked_and_in_full_for_a_reason_on_record(watching: Hospital) -> None:
+    registered(watching)
+    other, third = photo((40, 1, 1), size=160), photo((70, 1, 1), size=160)
+    people = [given("E1", FACE), given("E2", other), given("E3", third)]
+    first = came(watching, bundle(people, FACE, other, third))
+    liaison, security = watching.staff("police_liaison"), watching.staff("security")
+    accepted = liaison.post(f"/watchlist/bundles/{first}/import", json=WHY).json()["approval_id"]
+    agree(watching, accepted, "approver", "security")
+    security.post(f"/watchlist/requests/{accepted}/apply")
+    list_due(watching.system.watchlist, now_us=NOW_US)
+    changed = given("E1", FACE, ground="再次查获", name="某甲")
+    second = came(watching, bundle([changed, given("E3", third)], FACE, third, number=2))
+
+    def rows(kind: str, path: str = "rows", bundle_id: str = second, **query: Any) -> Any:
+        said = watching.staff("approver").get(f"/watchlist/bundles/{bundle_id}/{path}", params={"kind": kind, **query})
+        assert said.status_code == 200, said.text
+        return said
+
+    (row,) = rows("changed").json()["rows"]
+    assert (row["id"], row["changed"]) == ("E1", ["name", "ground"])
+    assert (row["here"]["name"], row["given"]["name"], row["given"]["ground"]) == ("某＊＊", "某＊", None)
+    (gone,) = rows("gone").json()["rows"]
+    assert (gone["given"], gone["here"]["name"]) == (None, "某＊＊")
+    assert [one["id"] for one in rows("same").json()["rows"]] == ["E3"]
+    for secret in ("某甲", "再次查获", "行政处罚决定书"):
+        assert all(secret not in rows(kind).text for kind in ("changed", "gone", "same", "new", "already", "alike"))
+    assert watching.events("record_looked_at") == []
+    path = f"/watchlist/bundles/{second}/people"
+    assert watching.staff("approver").get(path, params={"kind": "changed"}).status_code == 422
+    assert watching.events("record_looked_at") == []
+    (row,) = rows("changed", "people", reason="核对差异").json()["rows"]
+    assert (row["here"]["ground"], row["given"]["ground"], row["given"]["name"]) == (
+        "行政处罚决定书",
+        "再次查获",
+        "某甲",
+    )
+    (looked,) = watching.events("record_looked_at")
+    assert looked["detail"]["data_class"] == "identity"
+    assert looked["detail"]["what"] == f"watch bundle {second} changed from 0 to 100"
+    (fit,) = row["fit"]
+    path = f"/watchlist/bundles/{second}/photos/{fit['sha256']}"
+    said = security.get(path, params=WHY)
+    assert (said.status_code, said.headers["content-type"]) == (200, "image/jpeg")
+    assert watching.events("record_looked_at")[-1]["detail"]["data_class"] == "face"
+    assert error_of(watching.staff("approver").get(path, params=WHY))["code"] == "staff.not_trained"
+    assert security.get(path).status_code == 422
+    assert security.get(f"/watchlist/bundles/{second}/photos/{'0' * 64}", params=WHY).status_code == 404
+    decided = rows("new", bundle_id=first).json()  # its file was deleted when the last of it was listed
+    assert [(one["id"], one["given"]) for one in decided["rows"]] == [("E1", None), ("E2", None), ("E3", None)]
+    assert decided["total"] == 3
+    page = rows("new", bundle_id=first, after=2, limit=2).json()
+    assert ([one["id"] for one in page["rows"]], page["total"]) == (["E3"], 3)
+
+
+def test_what_ends_or_needs_a_review_soon_is_told_the_nearest_first(watching: Hospital) -> None:
+    soon = listed(watching, days=20)
+    later = listed(watching, photo((90, 1, 1)), person={"name": "他"})
+    security = watching.staff("security")
+    told = security.get("/watchlist/endings").json()
+    assert (told["total"], [one["entry_id"] for one in told["endings"]]) == (1, [soon])
+    told = security.get("/watchlist/endings", params={"days": 91}).json()
+    assert [one["entry_id"] for one in told["endings"]] == [soon, later]  # the other's review comes after 90 days
+    security.post(f"/watchlist/entries/{soon}/withdraw", json=WHY)
+    assert security.get("/watchlist/endings").json()["total"] == 0
+
+
+def test_what_came_of_alarms_is_counted_by_list(watching: Hospital) -> None:
+    became: tuple[dict[str, Any], ...] = (
+        {"outcome": "removed"},
+        {"outcome": "removed"},
+        {"outcome": "mistaken_identity"},
+        {"state": "closed", "rejected_at_us": NOW_US},
+        {},
+        {"outcome": "warned", "raised_at_us": NOW_US - 91 * DAY_US},
+        {"outcome": "lost", "list_id": "police"},
+    )
+    with watching.system.db.write() as connection:
+        for n, more in enumerate(became):
+            connection.execute(insert(alarms).values(**alarm_row(n, more)))
+    told = watching.staff("auditor").get("/watchlist/outcomes").json()["lists"]
+    assert told == [
+        {"list_id": "own", "became": {"removed": 2, "mistaken_identity": 1, "rejected": 1, "open": 1}},
+        {"list_id": "police", "became": {"lost": 1}},
+    ]
 
 
 def test_script_in_a_name_comes_back_as_text_and_never_as_a_page(watching: Hospital) -> None:

@@ -61,6 +61,9 @@ class Standing:
     now: Derived | None  #: None: nothing is known of the pack
     list_size: int
     traffic: Traffic
+    budget: Budget
+    known: Known | None  #: what `now` was derived from
+    calibration_id: str | None  #: of the hospital's own, where `known` is that
 
 
 def measured_traffic(connection: Connection, *, assumed: int, now_us: int) -> Traffic:
@@ -136,6 +139,9 @@ def standing_of(desk: WatchDesk, list_id: str, *, now_us: int) -> list[Standing]
                 now=None if known is None else derive(known, _budget(inputs)),
                 list_size=inputs["list_size"],
                 traffic=Traffic(passages_a_day=inputs["passages_a_day"], days=inputs["passages_days"]),
+                budget=_budget(inputs),
+                known=known,
+                calibration_id=inputs["calibration_id"],
             )
         )
     return found

@@ -24,7 +24,7 @@ routes = APIRouter(prefix="/api/v1/staff", tags=["watchlist"])
 
 CALIBRATION_MAX_BYTES = 16 * 1024 * 1024
 STAFF_PHOTO_MAX_BYTES = 5 * 1024 * 1024
-_LIST_READERS: tuple[Role, ...] = (*READERS, "it", "monitoring")
+LIST_READERS: tuple[Role, ...] = (*READERS, "it", "monitoring")
 _WRITE = failures(400, 401, 403, 404, 409, 413, 415, 422)
 
 ListId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
@@ -180,7 +180,7 @@ class Removed(Shown):
 @routes.get("/watchlist/lists", responses=failures(401, 403), summary="布控名单 Watch lists")
 def lists(operator: OnDuty, system: Here) -> ListsShown:
     """名单、依据与误报预算。 Lists, their ground and what they may cost."""
-    require(operator, *_LIST_READERS)
+    require(operator, *LIST_READERS)
     with system.db.read() as connection:
         found = [_list_shown(connection, one.id) for one in all_lists(connection)]
     return ListsShown(lists=found)
@@ -225,7 +225,7 @@ def change(list_id: ListId, body: ChangedTermsBody, operator: OnDuty, write: Sta
 )
 def thresholds(list_id: ListId, operator: OnDuty, system: Here) -> ThresholdsShown:
     """现行阈值、推导输入、若现在推导会得到什么。 What stands, what it rests on, and what would follow now."""
-    require(operator, *_LIST_READERS)
+    require(operator, *LIST_READERS)
     with system.db.read() as connection:
         find_list(connection, list_id)
         history = threshold_versions(connection, "watchlist", list_id)
@@ -240,7 +240,7 @@ def thresholds(list_id: ListId, operator: OnDuty, system: Here) -> ThresholdsSho
 @routes.get("/watchlist/calibrations", responses=failures(401, 403), summary="校准结果 Calibrations")
 def calibrations(operator: OnDuty, system: Here) -> CalibrationList:
     """每个模型以最新的为准。 The newest of a pack counts."""
-    require(operator, *_LIST_READERS)
+    require(operator, *LIST_READERS)
     with system.db.read() as connection:
         found = all_calibrations(connection)
     return CalibrationList(
