@@ -2,7 +2,8 @@
 
 The capture worker is another process in production, so this one commits the alarms and the server finds them. Five a
 second, as an evening that goes wrong; each client reads the stream as a browser does. A run counts only when every
-client heard of every alarm. The floor is the same with one client: what the poll, the disk and this machine cost.
+client heard of every alarm, once. The floor is the same with one client: what the poll, the disk and this machine cost.
+All consoles hear of an alarm in the same look at the feed, so the p99 is that of alarms: it takes a hundred of them.
 """
 
 import asyncio
@@ -31,7 +32,7 @@ from shouhao.watch.model import Sighting
 from shouhao.watch.store.alarms import raise_or_extend
 
 CLIENTS = 50
-ALARMS = 50
+ALARMS = 100
 EVERY_S = 0.2
 _WAIT_S = 30.0
 
@@ -114,8 +115,11 @@ async def _read(watcher: _Watcher, port: int, key: str) -> None:
                     watcher.ready.set()
             elif line.startswith(b"data: ") and event == b"alarm":
                 message = json.loads(line[6:])
+                alarm_id = message["alarm"]["alarm_id"]
                 if message["what"] != "snapshot":
-                    watcher.heard.setdefault(message["alarm"]["alarm_id"], time.perf_counter())
+                    if alarm_id in watcher.heard:
+                        raise SystemExit("not a valid run: a console heard of an alarm twice")
+                    watcher.heard[alarm_id] = time.perf_counter()
     finally:
         writer.close()
 

@@ -10,8 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import make_url, text
 
 from shouhao.staff.model import ROLES
+from shouhao.store.engine import open_database
 from web.alarmed import WATCHING, do, furnish, raised
 from web.served import Caller, Hospital, error_of, served
 
@@ -87,6 +89,56 @@ def test_only_who_handles_alarms_may_watch(hospital: Hospital) -> None:
     for role in set(ROLES) - WATCHING:
         said = hospital.staff(role).get("/alarms/stream")
         assert (said.status_code, error_of(said)["code"]) == (403, "staff.role_missing")
+
+
+def test_of_all_who_come_at_once_each_hears_each_change_once(sqlite_hospital: Hospital) -> None:
+    furnish(sqlite_hospital)
+    monitoring = sqlite_hospital.staff("monitoring")
+    gate = threading.Barrier(8)
+    heard: list[list[int]] = []
+
+    def listen() -> None:
+        gate.wait(timeout=10)
+        with watching(monitoring) as messages:
+            assert next(messages)["event"] == "beat"
+            gate.wait(timeout=10)
+            told = [_alarm(messages) for _ in range(3)]
+            heard.append([int(message["id"]) for message in told])
+
+    listeners = [threading.Thread(target=listen) for _ in range(7)]
+    for one in listeners:
+        one.start()
+    for _ in range(2):
+        gate.wait(timeout=10)
+    for number in range(3):
+        raised(sqlite_hospital, number, entry_id=f"we_{number}")
+    for one in listeners:
+        one.join(timeout=20)
+    assert heard == [sorted(set(heard[0]))] * 7
+
+
+def test_streams_end_while_nothing_can_be_read_and_heal(
+    postgresql_server: str, postgresql_url: str, tmp_path: Path
+) -> None:
+    name = make_url(postgresql_url).database
+
+    def connections(allowed: str) -> None:
+        own = open_database(postgresql_server.format(name="postgres"), pool_size=1)
+        with own.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS {allowed}"))
+            connection.execute(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"))
+        own.close()
+
+    with served(postgresql_url, tmp_path) as hospital:
+        furnish(hospital)
+        alarm_id, monitoring = raised(hospital), hospital.staff("monitoring")
+        with watching(monitoring) as messages:
+            assert [next(messages)["event"] for _ in range(2)] == ["alarm", "beat"]
+            connections("false")
+            assert [message for message in messages if message["event"] == "alarm"] == [], "it ends by itself"
+        connections("true")
+        with watching(monitoring) as messages:
+            assert _alarm(messages)["data"]["alarm"]["alarm_id"] == alarm_id
 
 
 def test_stopping_the_server_ends_the_streams(sqlite_url: str, tmp_path: Path) -> None:

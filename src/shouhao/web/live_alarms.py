@@ -3,12 +3,12 @@
 The database is asked a few times a second however many watch. Each message holds the whole alarm with its version, so a
 watcher who hears one twice, or after a newer one, loses nothing. Whoever connects hears of all open alarms first, and
 with `Last-Event-ID` of those that changed since too; a stream ends after a few minutes, so that who is signed out is,
-and the browser comes back by itself.
+and the browser comes back by itself. When nothing can be read any more all streams end, and the pages say so: signs of
+life without alarms would be a lie.
 Source: WHATWG HTML, 9.2 Server-sent events.
 """
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +26,7 @@ from shouhao.web.console.alarm_shapes import alarm_shown
 
 POLL_S = 0.2
 BEAT_S = 10.0
+UNREAD_S = 3.0  #: how long the database may be away before the streams end
 STREAM_S = 300.0
 MOST_WATCHERS = 400
 _RETRY_MS = 1000
@@ -54,7 +55,8 @@ class LiveAlarms:
         self._watchers: set[asyncio.Queue[bytes | None]] = set()
         self._poller: asyncio.Task[None] | None = None
         self._ended = False
-        self._one_at_a_time = threading.Lock()
+        self._one_starts = asyncio.Lock()
+        self._one_at_a_time = asyncio.Lock()
         self._open: _Open | None = None
 
     def watch(self, *, after_seq: int | None) -> AsyncIterator[bytes]:
@@ -72,8 +74,7 @@ class LiveAlarms:
     def end(self) -> None:
         """End every stream: the server stops, and waits for nobody who watches."""
         self._ended = True
-        for queue in self._watchers:
-            queue.put_nowait(None)
+        self._send_away()
         if self._poller is not None:
             self._poller.cancel()
 
@@ -81,10 +82,12 @@ class LiveAlarms:
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._watchers.add(queue)
         try:
-            if self._poller is None or self._poller.done():
-                self._poller = asyncio.create_task(self._poll(await self._newest()))
             yield f"retry: {_RETRY_MS}\n\n".encode()
-            yield await asyncio.to_thread(self._snapshot, after_seq)
+            try:
+                yield await self._first(after_seq)
+            except Unavailable as error:
+                _log.warning("alarm_feed_unavailable", what=error.what)
+                return
             loop = asyncio.get_running_loop()
             ends_at = loop.time() + STREAM_S
             while not self._ended and loop.time() < ends_at:
@@ -98,8 +101,13 @@ class LiveAlarms:
         finally:
             self._watchers.discard(queue)
 
-    async def _newest(self) -> int:
-        return await asyncio.to_thread(self._read_newest)
+    async def _first(self, after_seq: int | None) -> bytes:
+        """What a watcher hears first; from there on the poller tells."""
+        async with self._one_starts:  # fifty come at once, and one poller is enough
+            if self._poller is None or self._poller.done():
+                self._poller = asyncio.create_task(self._poll(await asyncio.to_thread(self._read_newest)))
+        async with self._one_at_a_time:  # who waits here holds no thread that the poller needs
+            return await asyncio.to_thread(self._snapshot, after_seq)
 
     def _read_newest(self) -> int:
         with self._db.read() as connection:
@@ -107,12 +115,22 @@ class LiveAlarms:
 
     async def _poll(self, floor: int) -> None:
         """Read and tell, as long as somebody watches."""
-        follower = Follower(floor)
+        try:
+            await self._read_and_tell(Follower(floor))
+        finally:
+            self._send_away()
+
+    async def _read_and_tell(self, follower: Follower) -> None:
+        loop = asyncio.get_running_loop()
+        read_at = loop.time()
         while self._watchers and not self._ended:
             try:
                 messages = await asyncio.to_thread(self._read, follower)
+                read_at = loop.time()
             except Unavailable as error:
                 _log.warning("alarm_feed_unavailable", what=error.what)
+                if loop.time() - read_at > UNREAD_S:
+                    return
                 messages = b""
             if messages:
                 for queue in tuple(self._watchers):
@@ -122,6 +140,11 @@ class LiveAlarms:
                     else:
                         queue.put_nowait(messages)
             await asyncio.sleep(POLL_S)
+
+    def _send_away(self) -> None:
+        """End every stream; whoever is not signed out comes back by itself."""
+        for queue in self._watchers:
+            queue.put_nowait(None)
 
     def _read(self, follower: Follower) -> bytes:
         """What changed, as messages; an alarm that changed twice is told once."""
@@ -134,7 +157,7 @@ class LiveAlarms:
 
         When a server comes back, all consoles come at once: what is the same for all of them is made once.
         """
-        with self._one_at_a_time, self._db.read() as connection:
+        with self._db.read() as connection:
             newest = alarm_feed.newest_seq(connection)
             now_us = self._clock.now_us()
             kept = self._open

@@ -143,7 +143,10 @@ def _server(app: App, http: _HTTP) -> _Server:
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    # Connections inherit it. asyncio alone would not set it on these, and a second answer would wait 40 ms for an ACK.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 async def _until_signalled(system: System, roles: Collection[str], on_listening: Callable[[], None] | None) -> None:
