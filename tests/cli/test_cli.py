@@ -5,8 +5,6 @@ import json
 import os
 import re
 import sqlite3
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from shouhao.settings import PREFIX
 from shouhao.store import event_log
 from shouhao.store.engine import open_database
 from shouhao.wiring import INVARIANTS
+from warm_command import run_command
 
 SCHEDULE = Path(__file__).resolve().parents[2] / "docs" / "examples" / "schedule.csv"
 SOON_S = 60
@@ -54,15 +53,7 @@ class Shell:
             for name, value in {"data_dir": self.data, **settings}.items()
             if value is not None
         }
-        done = subprocess.run(
-            [sys.executable, "-m", "shouhao.cli.main", *map(str, words)],
-            cwd=self.folder,
-            env={**kept, **given, "COLUMNS": "200"},
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=SOON_S,
-        )
+        done = run_command(words, cwd=self.folder, env={**kept, **given, "COLUMNS": "200"}, timeout=SOON_S)
         assert "Traceback" not in done.stderr, done.stderr
         return Said(done.returncode, done.stdout, done.stderr)
 

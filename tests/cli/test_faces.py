@@ -4,8 +4,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import numpy as np
 import pytest
 
 from shouhao.settings import PREFIX
+from warm_command import run_command
 
 SOON_S = 240
 DONE, NO, USAGE = 0, 1, 2
@@ -35,15 +34,8 @@ class Shell:
 
     def __call__(self, *words):
         kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-        done = subprocess.run(
-            [sys.executable, "-m", "shouhao.cli.main", "faces", *map(str, words)],
-            cwd=self.folder,
-            env={**kept, f"{PREFIX}MODELS": str(self.models), "COLUMNS": "200"},
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=SOON_S,
-        )
+        surroundings = {**kept, f"{PREFIX}MODELS": str(self.models), "COLUMNS": "200"}
+        done = run_command(["faces", *words], cwd=self.folder, env=surroundings, timeout=SOON_S)
         assert "Traceback" not in done.stderr, done.stderr
         return Said(done.returncode, done.stdout, done.stderr)
 

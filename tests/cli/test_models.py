@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 
 from shouhao.cli.main import app
 from shouhao.settings import PREFIX
+from warm_command import run_command
 
 SOON_S = 60
 DONE, NO, USAGE, AWAY = 0, 1, 2, 3
@@ -108,15 +109,8 @@ class Shell:
         return {**kept, "COLUMNS": "200", **{PREFIX + name.upper(): value for name, value in given.items()}}
 
     def __call__(self, *words: str, **settings: str) -> Said:
-        done = subprocess.run(
-            [sys.executable, "-c", MAIN, "models", *words],
-            cwd=self.folder,
-            env=self.surroundings(**settings),
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=SOON_S,
-        )
+        surroundings = self.surroundings(**settings)
+        done = run_command(["models", *words], cwd=self.folder, env=surroundings, timeout=SOON_S)
         assert "Traceback" not in done.stderr, done.stderr
         return Said(done.returncode, done.stdout, done.stderr)
 

@@ -4,12 +4,12 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from shouhao.settings import PREFIX
+from warm_command import run_command
 
 ONE_TIME = r"[A-Z2-7]{4}(-[A-Z2-7]{4}){5}"
 
@@ -20,15 +20,7 @@ def shouhao(tmp_path: Path):
     environment = {**kept, f"{PREFIX}DATA_DIR": str(tmp_path / "data"), "COLUMNS": "200"}
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "shouhao.cli.main", *words],
-            cwd=tmp_path,
-            env=environment,
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        done = run_command(words, cwd=tmp_path, env=environment, timeout=120)
         assert "Traceback" not in done.stderr, done.stderr
         return done
 

@@ -1,6 +1,7 @@
 """Tables: rows as dicts become the two tables that detectors count in, typed as the inputs type them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -40,14 +41,24 @@ def tables(
         shuffled: seed of another order of the rows.
         threads: that the database may use.
     """
-    connection = ibis.duckdb.connect()
-    connection.raw_sql(f"SET threads = {threads}")
+    return tables_of(typed(hits, events), shuffled=shuffled, threads=threads)
+
+
+def typed(hits: Iterable[Row], events: Iterable[Row]) -> dict[str, pa.Table]:
+    """The rows of both tables, as `tables` places and names them."""
     placed = [
         {"source": 0, "byte_start": n * _LINE_BYTES, "byte_end": n * _LINE_BYTES + _LINE_BYTES - 1, **row}
         for n, row in enumerate(hits)
     ]
     named = [{"event_id": f"e{n:07}", **row} for n, row in enumerate(events)]
-    made = {"hits": _typed(placed, HIT_COLUMNS, shuffled), "events": _typed(named, EVENT_COLUMNS, shuffled)}
+    return {"hits": _typed(placed, HIT_COLUMNS), "events": _typed(named, EVENT_COLUMNS)}
+
+
+def tables_of(rows: Mapping[str, pa.Table], *, shuffled: int | None = None, threads: int = 2) -> Tables:
+    """As `tables`, over rows that are typed already."""
+    connection = ibis.duckdb.connect()
+    connection.raw_sql(f"SET threads = {threads}")
+    made = {name: _shuffled(table, shuffled) for name, table in rows.items()}
     has = frozenset(
         f"{name}.{column}"
         for name, table in made.items()
@@ -61,16 +72,19 @@ def tables(
     return Tables(hits=connection.table("hits"), events=connection.table("events"), has=has)
 
 
-def without(whole: Tables, column: str) -> Tables:
-    """The same tables with one column emptied, as "hits.ip"."""
+@contextmanager
+def without(whole: Tables, column: str) -> Iterator[Tables]:
+    """The same tables while one of their columns, as "hits.ip", is empty."""
     name, _, field = column.partition(".")
-    emptied = {field: ibis.null({**HIT_COLUMNS, **EVENT_COLUMNS}[field])}
-    return replace(
-        whole,
-        hits=whole.hits.mutate(**emptied) if name == "hits" else whole.hits,
-        events=whole.events.mutate(**emptied) if name == "events" else whole.events,
-        has=whole.has - {column},
-    )
+    connection = whole.hits.get_backend()
+    connection.raw_sql(f"ALTER TABLE {name} RENAME TO {name}_whole")
+    emptied = f"SELECT * REPLACE (nullif({field}, {field}) AS {field}) FROM {name}_whole"
+    connection.raw_sql(f"CREATE TABLE {name} AS {emptied}")
+    try:
+        yield replace(whole, has=whole.has - {column})
+    finally:
+        connection.raw_sql(f"DROP TABLE {name}")
+        connection.raw_sql(f"ALTER TABLE {name}_whole RENAME TO {name}")
 
 
 def rows_of(table: Any) -> list[dict[str, Any]]:
@@ -79,12 +93,15 @@ def rows_of(table: Any) -> list[dict[str, Any]]:
     return rows
 
 
-def _typed(rows: Sequence[Row], columns: Mapping[str, str], shuffled: int | None) -> pa.Table:
+def _typed(rows: Sequence[Row], columns: Mapping[str, str]) -> pa.Table:
     unknown = sorted({name for row in rows for name in row} - set(columns))
     if unknown:
         raise ValueError(f"no such columns: {unknown}")
     made = {name: pa.array([row.get(name) for row in rows], type=_ARROW[kind]) for name, kind in columns.items()}
-    table = pa.table(made)
+    return pa.table(made)
+
+
+def _shuffled(table: pa.Table, shuffled: int | None) -> pa.Table:
     if shuffled is None:
         return table
     return table.take(pa.array(np.random.default_rng(shuffled).permutation(len(table))))

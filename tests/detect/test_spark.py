@@ -18,7 +18,6 @@ from shouhao.detect.rules import DETECTORS
 from shouhao.detect.speaks_for import SpeaksFor
 
 pytestmark = [
-    pytest.mark.xdist_group("spark"),
     # Py4J leaves the sockets to its JVM to the collector.
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
     pytest.mark.filterwarnings("ignore:.*<socket:pytest.PytestUnraisableExceptionWarning"),

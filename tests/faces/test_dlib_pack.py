@@ -15,7 +15,6 @@ from shouhao.faces.model import Detection, ModelMissing, Pixels
 from shouhao.faces.packs import Pack, PackageMissing, load_pack
 
 PEOPLE = 32
-pytestmark = pytest.mark.xdist_group("dlib")  # its models are loaded once
 
 
 @pytest.fixture(scope="module")

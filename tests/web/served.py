@@ -32,12 +32,13 @@ from shouhao.kernel.ids import new_id
 from shouhao.lab.running_server import reserved_port
 from shouhao.settings import Settings
 from shouhao.staff.model import ALONE, ROLES
+from shouhao.staff.passwords import Passwords
 from shouhao.staff.store import create_operator
 from shouhao.store import event_log
 from shouhao.store.invariants import check
 from shouhao.store.schema import metadata
 from shouhao.web.server import run
-from shouhao.wiring import INVARIANTS, System, assemble
+from shouhao.wiring import INVARIANTS, System, assemble, staff_sign_ins
 
 NOW_US = to_us(datetime(2026, 3, 2, 1, 0, tzinfo=UTC))  # 09:00 at the hospital
 TODAY, TOMORROW = date(2026, 3, 2), date(2026, 3, 3)
@@ -188,7 +189,9 @@ def served(db_url: str, folder: Path) -> Iterator[Hospital]:
     clock, outbox = ManualClock(NOW_US), Outbox()
     system = assemble(settings, clock=clock)
     codes = PhoneCodes(system.db, system.vault, outbox, settings=settings.phone_codes(), randomness=system.randomness)
-    system = replace(system, phone_codes=codes)
+    cheap = Passwords(rounds=1, memory_kib=8, lanes=1)  # what a real one costs is for tests/staff
+    staff = staff_sign_ins(settings, system.db, system.vault, passwords=cheap)
+    system = replace(system, phone_codes=codes, staff=staff)
     hospital = Hospital(
         system=system,
         clock=clock,

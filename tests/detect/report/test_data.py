@@ -143,9 +143,9 @@ def test_each_is_counted_once_however_many_tables_name_it():
 
 def test_columns_that_are_missing_leave_out_what_needs_them():
     for column in ("events.released_at_us", "events.session_id", "events.kind"):
-        less = without(tables(events=bookings()), column)
-        assert data.hot_sessions(less) == ()
-        assert data.sell_out_curves(less, ["hot"]) == ()
+        with without(tables(events=bookings()), column) as less:
+            assert data.hot_sessions(less) == ()
+            assert data.sell_out_curves(less, ["hot"]) == ()
 
 
 @pytest.mark.parametrize(("seed", "threads"), [(1, 1), (2, 2)])

@@ -6,6 +6,7 @@ A name with control characters or changes of direction is written in escapes, or
 import re
 import shlex
 from collections.abc import Iterable
+from functools import lru_cache
 
 from shouhao.detect.report.model import Compression
 from shouhao.detect.report.visible import visible
@@ -14,6 +15,7 @@ _UNPACK = {"gzip": "zcat", "zstd": "zstdcat"}
 _SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./-]")
 
 
+@lru_cache(maxsize=1024)
 def quoted(word: str) -> str:
     r"""A word for bash and zsh.
 

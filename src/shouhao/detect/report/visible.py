@@ -7,6 +7,7 @@ left stay letters; the style sheet holds their line in the order of its bytes.
 
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 
@@ -24,12 +25,15 @@ _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozens
 )
 
 
+@lru_cache(maxsize=1024)  # the same names stand beside thousands of lines
 def visible(text: str, *, most: int | None = None) -> str:
     r"""The text with every character to be seen, cut to `most` of them.
 
     >>> visible("a\x1b[31m\u202eb"), visible("abcdef", most=4)
     ('a‹ESC›[31m‹U+202E›b', 'abc…')
     """
+    if text.isascii() and text.isprintable() and (most is None or len(text) <= most):
+        return text
     return "".join(shown for shown, _ in _cut(text, most))
 
 
