@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from protocols.camera_messages import CROP, face, faces, image
+from shouhao.kernel.clock import ManualClock, SystemClock
 from shouhao.lab.cameras.install import device_ids
 from web.cameras_served import DEVICES, Served, cameras_served, statuses
 
@@ -91,12 +92,16 @@ def test_a_header_about_the_address_is_not_believed_from_a_device(cameras: Serve
     assert device.faces(SHOT, headers={"X-Forwarded-For": "10.0.0.66"}).status_code == 200  # it is one address
 
 
-def test_passwords_cannot_be_guessed_quickly(cameras: Served) -> None:
-    device = cameras.device()
-    for number in range(20):
-        guess = cameras.device(password=f"guess {number}")
-        assert guess.register().status_code == 401
-    assert device.register().status_code == 401  # right, and not looked at for the rest of the minute
+def test_passwords_cannot_be_guessed_quickly(sqlite_url: str, tmp_path: Path) -> None:
+    clock = ManualClock(SystemClock().now_us())
+    with cameras_served(sqlite_url, tmp_path, clock=clock) as cameras:
+        device = cameras.device()
+        for number in range(20):
+            guess = cameras.device(password=f"guess {number}")
+            assert guess.register().status_code == 401
+        assert device.register().status_code == 401  # right, and not looked at for the rest of the minute
+        clock.advance(seconds=60)
+        assert device.register().status_code == 200
 
 
 def test_a_device_cannot_read_or_cancel_what_another_asked_for(cameras: Served) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select, update
 
-from faces.enrolling import BLACK, GREY, NOW_US, VAULT, WHITE, ColourEngine, photo, setup_for
+from faces.enrolling import BLACK, GREY, NOW_US, VAULT, WHITE, Agreed, ColourEngine, photo, setup_for
 from hospital import events, rows
 from shouhao.faces import enrolment
 from shouhao.faces.consented_gallery import ConsentedGallery
@@ -240,7 +240,7 @@ def test_a_probe_for_the_other_purpose_is_refused_and_so_are_its_keys(gallery, s
         with pytest.raises(PurposeMixed):
             ask(probe)
     with pytest.raises(PurposeMixed):
-        ConsentedGallery(setup, lock_required=False)
+        ConsentedGallery(setup, consents=Agreed(), lock_required=False)
     other = setup_for(db, tmp_path / "keys", purpose="consented", lists=("patients",))
     with pytest.raises(PurposeMixed):
         WatchlistGallery(other, lock_required=False, now_us=NOW_US)

@@ -74,7 +74,7 @@ def test_after_kills_at_any_time_everything_was_worked_off_in_order_and_once(db,
     with db.read() as connection:
         totals = connection.execute(select(func.sum(traffic.c.shots), func.sum(traffic.c.passages))).one()
         seen = connection.execute(select(sightings.c.seen_at_us).order_by(sightings.c.passage_id)).scalars().all()
-        told = connection.execute(select(events.c.seq, events.c.at_us).where(events.c.kind == "sighted")).all()
+        told = connection.execute(select(events.c.at_us).where(events.c.kind == "sighted").order_by(events.c.seq)).all()
     assert totals == (PEOPLE * 2 + 4, PEOPLE + 4)
     assert len(seen) == len(told) == 4
     assert [one.at_us for one in told] == sorted(one.at_us for one in told)

@@ -105,7 +105,8 @@ def test_one_database_holds_the_whole_day_and_is_sound(told, left):
         assert check(connection, INVARIANTS) == []
         kinds = {row["kind"] for rows in event_log.read(connection) for row in rows}
         kept = connection.execute(select(findings.c.finding_id)).scalars().all()
-    assert {"draw_made", "booked", "offered", "accepted", "waitlisted"} <= kinds
+    assert {"draw_made", "booked", "offered", "accepted"} <= kinds
+    assert ("waitlisted" in kinds) == (told.report["waitlist"]["joined"] > 0)  # in so small a crowd few come too late
     assert not HAS_FACES or {"alarm_raised", "alarm_step", "still_frozen"} <= kinds
     assert len(kept) == sum(told.report["night"]["findings"].values())
     assert told.report["night"]["strongest"] in kept
