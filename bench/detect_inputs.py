@@ -103,14 +103,14 @@ def peak_mb() -> float:
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
-def _ours(log: Path, *, materialise: bool) -> int:
+def _ours(log: Path, *, spooled: bool) -> int:
     import duckdb  # noqa: PLC0415 - heavy, and the caller's process does not need it
 
     from shouhao.detect.inputs.read import read_inputs  # noqa: PLC0415
 
-    with duckdb.connect() as connection:
+    with duckdb.connect() as connection, tempfile.TemporaryDirectory(dir=log.parent) as folder:
         connection.execute("SET threads = 2")
-        read_inputs(connection, access_logs=[log], materialise=materialise)
+        read_inputs(connection, access_logs=[log], spool=Path(folder) if spooled else None)
         by = f"SELECT ip, at_us // {A_MINUTE_US} AS minute FROM hits"
         return _lines(connection.execute(_COUNT.format(by)).fetchall())
 
@@ -136,8 +136,8 @@ if __name__ == "__main__":
     for module in ("duckdb", "pyarrow.dataset", "shouhao.detect.inputs.read"):  # ours and the floors': not measured
         importlib.import_module(module)
     run = {
-        "count": partial(_ours, materialise=False),
-        "table": partial(_ours, materialise=True),
+        "count": partial(_ours, spooled=True),
+        "table": partial(_ours, spooled=False),
         **{fields: partial(regex_and_count, fields=fields) for fields in _FLOORS},
     }[sys.argv[1]]
     started = time.perf_counter()

@@ -91,9 +91,9 @@ def _lines(folder: Path) -> int:
     from shouhao.detect.live.follow import FAST  # noqa: PLC0415
     from shouhao.detect.run import analyze, tables_of  # noqa: PLC0415
 
-    with duckdb.connect() as connection:
+    with duckdb.connect() as connection, tempfile.TemporaryDirectory(dir=folder) as spool:
         connection.execute("SET threads = 2")
-        inputs = read_inputs(connection, access_logs=[folder / "access.log"])
+        inputs = read_inputs(connection, access_logs=[folder / "access.log"], spool=Path(spool))
         return len(analyze(tables_of(connection), inputs.sources, detectors=FAST, relations=False).findings)
 
 

@@ -1,4 +1,4 @@
-"""Access logs: what nginx wrote becomes rows of `hits`, each at its bytes, the same as table and as view."""
+"""Access logs: what nginx wrote becomes rows of `hits`, each at its bytes, the same cut into pieces and read whole."""
 
 import gzip
 import json
@@ -22,12 +22,16 @@ MAIN = (
 
 
 @pytest.fixture
-def read(connection, rows):
-    """Read logs both ways, see that the rows are the same, and give them by source and byte."""
+def read(connection, rows, tmp_path_factory):
+    """Read logs cut and whole, into tables and files, see that all rows are the same, and give them in order."""
 
     def _read(*paths, log_format="combined", **kwargs):
-        read_access_logs(connection, paths, log_format, materialise=False, **kwargs, problems=Problems())
+        read_access_logs(connection, paths, log_format, cut=False, **kwargs, problems=Problems())
+        whole = rows("SELECT * FROM hits ORDER BY source, byte_start")
+        spool = tmp_path_factory.mktemp("spool")
+        read_access_logs(connection, paths, log_format, spool=spool, **kwargs, problems=Problems())
         seen = rows("SELECT * FROM hits ORDER BY source, byte_start")
+        assert whole == seen
         _read.problems = Problems()
         _read.sources = read_access_logs(connection, paths, log_format, **kwargs, problems=_read.problems)
         got = rows("SELECT * FROM hits ORDER BY source, byte_start")
@@ -344,11 +348,12 @@ def test_many_ranges_and_threads_give_the_rows_of_one(connection, rows, write, m
     assert len(got[0][0]) == 1960
 
 
-def test_a_query_for_few_columns_asks_for_nothing_else(connection, write):
-    """The plan of a count by address and minute cuts no user agent and no path out of the lines."""
-    read_access_logs(connection, [write("access.log", [combined()])], materialise=False)
+def test_a_query_for_few_columns_asks_for_nothing_else(connection, write, tmp_path):
+    """The plan of a count by address and minute reads no user agent and no path, and knows how many rows there are."""
+    read_access_logs(connection, [write("access.log", [combined()] * 70)], spool=tmp_path)
     plan = connection.execute("EXPLAIN SELECT ip, at_us // 60000000, count(*) FROM hits GROUP BY ALL").fetchall()[0][1]
-    assert "$remote_addr" in plan
-    assert "http_user_agent" not in plan
-    assert "request" not in plan
+    assert "READ_PARQUET" in plan
+    assert "~70 rows" in plan
+    assert "user_agent" not in plan
+    assert "path" not in plan
     assert "byte_start" not in plan

@@ -51,8 +51,8 @@ def day(write):
     return _day
 
 
-@pytest.mark.parametrize("materialise", [True, False])
-def test_a_line_gets_the_account_that_events_name_for_its_session_or_device(connection, rows, write, materialise):
+@pytest.mark.parametrize("spooled", [True, False])
+def test_a_line_gets_the_account_that_events_name_for_its_session_or_device(connection, rows, write, tmp_path, spooled):
     log = write(
         "access.log",
         [
@@ -73,15 +73,16 @@ def test_a_line_gets_the_account_that_events_name_for_its_session_or_device(conn
             {"at": iso(at()), "account_id": "a2", "session_token": "shared"},
         ),
     )
-    inputs = read_inputs(connection, access_logs=[log], events=[told], log_format=FORMAT, materialise=materialise)
+    spool = tmp_path if spooled else None
+    inputs = read_inputs(connection, access_logs=[log], events=[told], log_format=FORMAT, spool=spool)
     got = [row["account_id"] for row in rows("SELECT account_id FROM hits ORDER BY at_us")]
     assert got == ["a1", "a2", "a2", None, "own", None]
     assert inputs.hits.accounts_joined == 3
 
 
-def test_a_count_without_accounts_pays_for_no_join(connection, day):
+def test_a_count_without_accounts_pays_for_no_join(connection, day, tmp_path):
     log, told = day()
-    read_inputs(connection, access_logs=[log], events=[told], log_format=FORMAT, materialise=False)
+    read_inputs(connection, access_logs=[log], events=[told], log_format=FORMAT, spool=tmp_path)
     plan = connection.execute("EXPLAIN SELECT ip, at_us // 60000000, count(*) FROM hits GROUP BY ALL").fetchall()[0][1]
     assert "JOIN" not in plan.upper()
     assert "cookie" not in plan
@@ -151,11 +152,11 @@ def test_a_name_that_is_found_nowhere_is_refused(connection, write):
         assert refused.value.field == "map"
 
 
-def test_what_was_there_before_is_replaced(connection, rows, write):
+def test_what_was_there_before_is_replaced(connection, rows, write, tmp_path):
     first, second = write("a.log", [combined(ip="1.1.1.1")]), write("b.log", [combined(ip="2.2.2.2")])
-    for materialise in (True, False, False, True, True):
+    for spool in (None, tmp_path, tmp_path, None, None):
         for path, ip in ((first, "1.1.1.1"), (second, "2.2.2.2")):
-            read_inputs(connection, access_logs=[path], materialise=materialise)
+            read_inputs(connection, access_logs=[path], spool=spool)
             assert rows("SELECT ip FROM hits") == [{"ip": ip}]
             assert rows("SELECT * FROM events") == []
 
@@ -184,9 +185,10 @@ def test_an_event_in_the_future_is_told_and_kept(connection, rows, write):
 
 
 @pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")  # Ibis asks DuckDB in a way it gave up
-@pytest.mark.parametrize("materialise", [True, False])
-def test_ibis_sees_the_relations(connection, write, materialise):
-    read_inputs(connection, access_logs=[write("a.log", [combined(), combined(61)])], materialise=materialise)
+@pytest.mark.parametrize("spooled", [True, False])
+def test_ibis_sees_the_relations(connection, write, tmp_path, spooled):
+    spool = tmp_path if spooled else None
+    read_inputs(connection, access_logs=[write("a.log", [combined(), combined(61)])], spool=spool)
     database = ibis.duckdb.from_connection(connection)
     hits = database.table("hits")
     assert {name: str(kind) for name, kind in hits.schema().items()} == dict(HIT_COLUMNS)

@@ -1,8 +1,7 @@
 """Access logs: nginx's and Apache's logs become the relation `hits`, one row a line that has the form of the log.
 
-The relation is made in one of two ways, with the same rows. As a table it holds all columns, for detectors of every
-kind. As a view it holds places and times alone: a column is cut out of the mapped files when a query asks for it, so
-that counting addresses by the minute never touches a user agent.
+Lines that were cut into pieces are kept in files of their own where there is a folder for them, and the relation is a
+view of those; of all others it is a table, made by expressions over whole lines.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,8 +15,10 @@ import pyarrow as pa
 
 from shouhao.detect.inputs import accounts
 from shouhao.detect.inputs.accounts import KEYS
+from shouhao.detect.inputs.cut_reading import CutWay
 from shouhao.detect.inputs.files import LINE_LIMIT_BYTES, InputFile, open_files
 from shouhao.detect.inputs.format_json import keys_of, with_keys
+from shouhao.detect.inputs.hit_files import write_hit_files
 from shouhao.detect.inputs.hit_reading import HitReading, Way, either, hit_reading
 from shouhao.detect.inputs.lines import Int64s, cut
 from shouhao.detect.inputs.log_format import LogFormat, parse_log_format
@@ -25,7 +26,7 @@ from shouhao.detect.inputs.log_times import DatedLines, DatedLog, date_logs
 from shouhao.detect.inputs.mapping import Names, names_of
 from shouhao.detect.inputs.overlaps import Overlap, find_overlaps
 from shouhao.detect.inputs.problems import Problems
-from shouhao.detect.inputs.sql import as_dictionaries, drop_relation
+from shouhao.detect.inputs.sql import as_dictionaries, drop_relation, literal
 from shouhao.detect.model import Source
 from shouhao.kernel.errors import InvalidInput
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 _LINES_FOR_KEYS = 1_000  #: of each JSON log, to see which keys there are
 _BYTES_FOR_KEYS = 4 << 20
+_READ = "shouhao_read_whole"
 _SCHEMA = pa.schema(
     [
         ("line", pa.string_view()),
@@ -65,13 +67,17 @@ def read_access_logs(
     *,
     mapping: Mapping[str, str | Sequence[str]] | None = None,
     trusted_proxies: Sequence[str] = (),
-    materialise: bool = True,
+    cut: bool = True,
+    spool: Path | None = None,
     problems: Problems | None = None,
     now_us: int | None = None,
     threads: int = 2,
 ) -> list[Source]:
     """Make `hits` of access logs alone; `read.read_inputs` reads them together with events.
 
+    Args:
+        cut: as `hit_reading.hit_reading` takes it.
+        spool: as `load_hits` takes it.
     Raises:
         InvalidInput: a file cannot be read, or the format is none, or no line has it.
     """
@@ -84,7 +90,8 @@ def read_access_logs(
         log_format,
         mapping=names_of(mapping),
         trusted_proxies=trusted_proxies,
-        materialise=materialise,
+        cut=cut,
+        spool=spool,
         problems=problems,
         now_us=now_us,
         threads=threads,
@@ -99,7 +106,8 @@ def load_hits(
     *,
     mapping: Names | None = None,
     trusted_proxies: Sequence[str] = (),
-    materialise: bool = True,
+    cut: bool = True,
+    spool: Path | None = None,
     join_accounts: bool = False,
     problems: Problems,
     now_us: int | None = None,
@@ -110,11 +118,13 @@ def load_hits(
 
     Args:
         log_format: of the lines, or several formats of which each line has one, the likeliest first.
+        cut: as `hit_reading.hit_reading` takes it.
+        spool: a folder that lasts as long as `hits` is asked; None to take everything into a table.
         join_accounts: a relation `events` is there, and names accounts.
     """
     files = [file for _, file in numbered]
     formats = [_seen(parse_log_format(one), files) for one in _several(log_format)]
-    reading = either([hit_reading(one, mapping=mapping, trusted_proxies=trusted_proxies) for one in formats])
+    reading = either([hit_reading(one, mapping=mapping, trusted_proxies=trusted_proxies, cut=cut) for one in formats])
     logs = date_logs(
         connection, numbered, reading, problems=problems, now_us=now_us, line_limit=line_limit, threads=threads
     )
@@ -124,6 +134,7 @@ def load_hits(
         raise InvalidInput("log_format", zh="没有一行符合这个格式", en="is not the form of a single line")
     overlaps, left_out = find_overlaps(connection, logs)
     _tell(problems, overlaps, {number: file.name for number, file in numbered})
+    drop_relation(connection, "hits")
     tables = _tables(reading, logs, left_out)
     ways = {_relation(n): way for n, way in enumerate(reading.ways)}
     _register(connection, tables)
@@ -131,7 +142,7 @@ def load_hits(
     if join_accounts and set(KEYS) & reading.fills:
         tables, joined = accounts.join_accounts(connection, tables, ways)
         _register(connection, tables)
-    _make_hits(connection, tables, ways, materialise=materialise)
+    _make_hits(connection, tables, ways, spool=spool, threads=threads)
     counted_once = sum(len(places) for places in left_out.values())
     return Hits(
         line_count=line_count,
@@ -187,11 +198,12 @@ def _tables(reading: HitReading, logs: Sequence[DatedLog], left_out: Mapping[int
             for way, into in enumerate(batches):
                 chosen = keep & (part.way == way)
                 if chosen.any():
-                    into.append(_batch(log.number, part if chosen.all() else part.only(chosen)))
+                    into.append(_batch(log.number, way, part if chosen.all() else part.only(chosen)))
+    last = len(batches) - 1
     return {
-        _relation(n): pa.Table.from_batches(made, _SCHEMA)
+        _relation(n): pa.Table.from_batches(made, None if made else _SCHEMA)
         for n, made in enumerate(batches)
-        if made or (n == 0 and not any(batches))
+        if made or (n == last and not any(batches))
     }
 
 
@@ -200,24 +212,45 @@ def _register(connection: "DuckDBPyConnection", tables: Mapping[str, pa.Table]) 
         connection.register(relation, table)
 
 
-def _batch(number: int, part: DatedLines) -> pa.RecordBatch:
+def _batch(number: int, way: int, part: DatedLines) -> pa.RecordBatch:
     lines = part.lines
-    source = np.full(len(lines), number, np.int32)
-    return pa.record_batch([lines.texts(), source, lines.starts, lines.ends, part.at_us], schema=_SCHEMA)
+    placed = {
+        "source": pa.array(np.full(len(lines), number, np.int32)),
+        "byte_start": pa.array(lines.starts),
+        "byte_end": pa.array(lines.ends),
+        "at_us": pa.array(part.at_us),
+    }
+    if way not in part.columns:
+        return pa.record_batch({"line": lines.texts()} | placed, schema=_SCHEMA)
+    made = part.columns[way]
+    return pa.record_batch(placed | dict(zip(made.schema.names, made.columns, strict=True)))
 
 
 def _make_hits(
-    connection: "DuckDBPyConnection", tables: Mapping[str, pa.Table], ways: Mapping[str, Way], *, materialise: bool
+    connection: "DuckDBPyConnection",
+    tables: Mapping[str, pa.Table],
+    ways: Mapping[str, Way | CutWay],
+    *,
+    spool: Path | None,
+    threads: int,
 ) -> None:
-    query = " UNION ALL ".join(
-        f"({ways[relation].select(relation, joined='joined' in table.column_names)})"
+    cut = {relation: table for relation, table in tables.items() if isinstance(ways[relation], CutWay)}
+    written = write_hit_files(cut, spool, threads=threads) if spool is not None else {}
+    selects = [
+        ways[relation].select(relation, joined="joined" in table.column_names)
         for relation, table in tables.items()
-    )
-    drop_relation(connection, "hits")
-    if not materialise:
-        connection.execute(f"CREATE TEMP VIEW hits AS {query}")
-        return
-    with as_dictionaries(connection):
-        connection.execute(f"CREATE TABLE hits AS {query}")
+        if relation not in written
+    ]
+    if selects:
+        drop_relation(connection, _READ)
+        with as_dictionaries(connection):
+            connection.execute(f"CREATE TABLE {_READ if written else 'hits'} AS {' UNION ALL '.join(selects)}")
+    if written:
+        views = [
+            ways[relation].select(f"read_parquet([{', '.join(literal(str(path)) for path in paths)}])")
+            for relation, paths in written.items()
+        ]
+        views += [f"SELECT * FROM {_READ}"] if selects else []
+        connection.execute(f"CREATE TEMP VIEW hits AS {' UNION ALL '.join(views)}")
     for relation in tables:
         connection.unregister(relation)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from shouhao.detect.inputs.cut_reading import CutWay
 from shouhao.detect.inputs.hit_reading import Way
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _OFFSET_BITS = 44  #: sixteen terabytes of one file
 
 
 def join_accounts(
-    connection: "DuckDBPyConnection", tables: Mapping[str, pa.Table], ways: Mapping[str, Way]
+    connection: "DuckDBPyConnection", tables: Mapping[str, pa.Table], ways: Mapping[str, Way | CutWay]
 ) -> tuple[Mapping[str, pa.Table], int]:
     """The relations of lines with a column `joined`, where any line gets an account; and how many lines do.
 

@@ -7,18 +7,23 @@ without quotation marks) is read the careful way, with one anchored expression o
 
 Counting starts from the side on which nothing was sent by a client, so that a user name or a path that imitates the
 fields around it shifts none of them.
+
+Where lines are cut at their quotation marks beforehand (cells.py), the quick way looks at each piece alone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from shouhao.detect.inputs.apache_format import Variable
+from shouhao.detect.inputs.cells import Cut
 from shouhao.detect.inputs.log_format import LogFormat, Part
 from shouhao.detect.inputs.log_variables import look_of
 from shouhao.detect.inputs.sql import literal, pattern
 
 _TIME_LOCAL_CHARACTERS = 26
+#: Times that always take as much room.
+_WIDTHS = {"time_local": _TIME_LOCAL_CHARACTERS, "time_iso8601": 25, "msec": 14}
 _TIME_LOCAL = r"\d{2}/[A-Z][a-z]{2}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4}"
 _IN_TOKENS = "._:/+-@=%*~,"
 _IN_TIMES = " /:+-"
@@ -33,10 +38,13 @@ class Found:
 
     sql: str
     condition: str | None = None
+    piece: int = 0  #: which piece of the line both look at, where it is cut
 
 
 class QuickText:
     """The quick way of a format."""
+
+    _head = "line"  #: what the first cell is the beginning of
 
     def __init__(self, log_format: LogFormat) -> None:
         self._parts = log_format.parts
@@ -65,7 +73,11 @@ class QuickText:
         for shared, k, place in sorted(places):
             found = self._within(k, place, cut=cut) if shared else Found(self._cell(k, cut=cut))
             if found is not None:
-                return found
+                return Found(found.sql, found.condition, k)
+        return self._matched(variable)
+
+    def _matched(self, variable: str) -> Found | None:
+        """A variable by an expression over all of the line."""
         parts = self._parts
         if look_of(variable) == "time_local" and (n := _index(parts, variable)) is not None:
             parts = parts[: n + 2]  # nothing else looks like it, so that the expression may stop there
@@ -75,14 +87,7 @@ class QuickText:
     @cached_property
     def form(self) -> str:
         """Whether a line has the quotation marks and the literals of the format, in order."""
-        pieces = []
-        for cell in self._cells:
-            cut = ["%" if isinstance(part, Variable) else part for part in cell]
-            pieces.append("".join("%" if c in _WILD else c for part in cut for c in part))
-        like = '"'.join(pieces)
-        while "%%" in like:
-            like = like.replace("%%", "%")
-        conditions = [f"line LIKE {literal(like)}"]
+        conditions = [f"line LIKE {literal(_like(*self._cells))}"]
         marks = len(self._cells) - 1
         if marks:
             one_more = '"'.join(["%"] * (marks + 2))
@@ -105,7 +110,7 @@ class QuickText:
             if _may_hold(variable, separator):
                 continue
             if not before and k == 0 and after:  # nothing need be cut off first, and nothing behind it be looked at
-                return Found(f"left(line, strpos(line, {literal(separator)}) - 1)")
+                return Found(f"left({self._head}, strpos({self._head}, {literal(separator)}) - 1)")
             if not any(_may_hold(part, separator) for part in before if isinstance(part, Variable)):
                 place = _count(before, separator) + 1
                 return Found(f"split_part({self._cell(k, cut=cut)}, {literal(separator)}, {place})")
@@ -142,6 +147,45 @@ class QuickText:
             condition = f"{alone} LIKE {literal(exact)} AND {alone} NOT LIKE {literal(f'{exact}{separator}%')}"
             at = _count(cell[:n], separator) + 1
             return Found(f"split_part({self._cell(k, cut=cut)}, {literal(separator)}, {at})", condition)
+        return None
+
+
+class CutText(QuickText):
+    """The quick way of a format whose lines are cut beforehand: each expression is over one piece of the line."""
+
+    _head = '"piece_0"'
+
+    def __init__(self, log_format: LogFormat) -> None:
+        super().__init__(log_format)
+        found = [one for k, cell in enumerate(self._cells) for one in _cut(k, cell)]
+        self.marks = len(self._cells) - 1
+        self.cuts = tuple(cut for cut, _ in found)
+        self._cells = [list(parts) for _, parts in found]
+
+    @property
+    def parsed(self) -> str | None:
+        """Nothing: all is cut already."""
+        return None
+
+    @cached_property
+    def form(self) -> str:
+        """Nothing of the line as a whole; `forms` tells what must hold of each piece."""
+        return "true"
+
+    @property
+    def forms(self) -> Mapping[int, str]:
+        """Whether a piece has the literals of the format, for each that has any beside its variables."""
+        likes = {k: _like(cell) for k, cell in enumerate(self._cells) if self.cuts[k].literal is None}
+        return {k: f"{self._cell(k, cut=True)} LIKE {literal(like)}" for k, like in likes.items() if like != "%"}
+
+    def _cell(self, k: int, *, cut: bool) -> str:  # noqa: ARG002 - it is
+        return f'"piece_{k}"'
+
+    def _matched(self, variable: str) -> Found | None:
+        for k, cell in enumerate(self._cells):
+            expression = _capturing_one(cell, variable, ".*?")
+            if expression is not None:
+                return Found(f"regexp_extract({self._cell(k, cut=True)}, {literal(expression)}, 1)", None, k)
         return None
 
 
@@ -218,6 +262,46 @@ def _cells(parts: Sequence[Part]) -> list[list[Part]]:
             if text:
                 cells[-1].append(text)
     return cells
+
+
+def _like(*cells: Sequence[Part]) -> str:
+    """A pattern of the quotation marks and literals of some cells, in order."""
+    cut = [["%" if isinstance(part, Variable) else part for part in cell] for cell in cells]
+    like = '"'.join("".join("%" if c in _WILD else c for part in cell for c in part) for cell in cut)
+    while "%%" in like:
+        like = like.replace("%%", "%")
+    return like
+
+
+def _cut(k: int, cell: Sequence[Part]) -> Iterator[tuple[Cut, Sequence[Part]]]:
+    """The pieces of a cell: a time, which is hardly ever the same as elsewhere, apart from what stands beside it."""
+    for n, part in enumerate(cell):
+        width = _WIDTHS.get(part.name) if isinstance(part, Variable) else None
+        before, after = cell[:n], cell[n + 1 :]
+        if width is None:
+            continue
+        if not any(isinstance(one, Variable) for one in after):
+            end = -_bytes(after)
+            edges = [0, end - width, end or None, None]
+        elif not any(isinstance(one, Variable) for one in before):
+            edges = [0, _bytes(before), _bytes(before) + width, None]
+        else:
+            continue
+        for parts, first, last in zip((before, [part], after), edges[:-1], edges[1:], strict=True):
+            if parts:
+                yield Cut(k, slice(first, last), _known(parts)), parts
+        return
+    yield Cut(k, slice(0, None), _known(cell)), cell
+
+
+def _known(parts: Sequence[Part]) -> bytes | None:
+    """The text of parts that do not vary."""
+    texts = [part for part in parts if isinstance(part, str)]
+    return "".join(texts).encode() if len(texts) == len(parts) else None
+
+
+def _bytes(parts: Sequence[Part]) -> int:
+    return sum(len(part.encode()) for part in parts if isinstance(part, str))
 
 
 def _separators(before: Sequence[Part], after: Sequence[Part]) -> Iterator[str]:

@@ -1,13 +1,14 @@
 """Hit reading: which expression fills which column of `hits`, for each way in which a format can be read."""
 
 import ipaddress
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from shouhao.detect.inputs.apache_format import Variable
+from shouhao.detect.inputs.cut_reading import NONE, PLACED, CutWay, Steps
 from shouhao.detect.inputs.format_json import JsonLine
-from shouhao.detect.inputs.format_text import CarefulText, Found, QuickText
+from shouhao.detect.inputs.format_text import CarefulText, CutText, Found, QuickText
 from shouhao.detect.inputs.log_format import LogFormat
 from shouhao.detect.inputs.log_variables import ADDRESSES, BYTES, FORWARDED_FOR, INSTANTS, named_for
 from shouhao.detect.inputs.sql import EIGHT_HOURS_US, instant_us, literal, name, seconds_us, time_local_us, zoned_us
@@ -18,9 +19,7 @@ MAPPABLE = (
     *("at", "ip", "method", "path", "status", "bytes", "user_agent", "device_id", "session_token", "account_id"),
     "latency_ms",
 )
-_PLACED = ("source", "byte_start", "byte_end", "at_us")
 _TEXTS = ("path", "user_agent", "device_id", "session_token", "account_id")
-_TYPES = {"string": "VARCHAR", "int32": "INTEGER", "int64": "BIGINT", "float64": "DOUBLE"}
 _METHOD = "^[A-Z][A-Z_-]{0,30} "
 _USUAL_METHODS = ("GET", "POST")  #: told without an expression
 _PATH_WITH_BLANKS = r"^\S+ (.*?)(?: HTTP/[0-9.]+)?$"
@@ -65,7 +64,7 @@ class Way:
 class HitReading:
     """How lines of a format are read."""
 
-    ways: tuple[Way, ...]  #: a line is read by the first that fits
+    ways: tuple[Way | CutWay, ...]  #: a line is read by the first that fits
     fills: frozenset[str]  #: columns that the format says anything about
     used: frozenset[tuple[str, str]]  #: columns and names of the mapping that the format has a variable for
 
@@ -94,7 +93,11 @@ class _Finds(Protocol):
 
 
 def hit_reading(
-    log_format: LogFormat, *, mapping: Mapping[str, Sequence[str]] | None = None, trusted_proxies: Sequence[str] = ()
+    log_format: LogFormat,
+    *,
+    mapping: Mapping[str, Sequence[str]] | None = None,
+    trusted_proxies: Sequence[str] = (),
+    cut: bool = True,
 ) -> HitReading:
     """How lines of a format are read.
 
@@ -103,6 +106,7 @@ def hit_reading(
             believed only when it is mapped to `ip`: then the address is the last entry that is not a trusted proxy, for
             a client can write what it likes before that one.
         trusted_proxies: addresses, or beginnings of addresses that end in a dot or a colon.
+        cut: whether lines may be cut at their quotation marks first; what is read is the same.
     Raises:
         InvalidInput: the format has no time, or a proxy is no address.
     """
@@ -118,9 +122,38 @@ def hit_reading(
         if found and column in MAPPABLE:
             used[column] = found[0]
     variables = {column: one.lstrip("$") for column, one in used.items()}
-    writers = [_Columns(finder, log_format, variables, trusted_proxies) for finder in finders]
-    ways = tuple(writer.way() for writer in writers)
-    return HitReading(ways=ways, fills=frozenset(ways[-1].values) | {"at_us"}, used=frozenset(used.items()))
+    ways = [_Columns(finder, log_format, variables, trusted_proxies).way() for finder in finders]
+    fills = frozenset(ways[-1].values) | {"at_us"}
+    text = CutText(log_format) if cut and not log_format.json else None
+    first = [_cut_way(text, log_format, variables, trusted_proxies)] if text is not None and text.marks else []
+    return HitReading(ways=(*first, *ways), fills=fills, used=frozenset(used.items()))
+
+
+def _cut_way(
+    text: CutText, log_format: LogFormat, mapping: Mapping[str, str], trusted_proxies: Sequence[str]
+) -> CutWay:
+    """The way of a format whose lines are cut; each column is made of the pieces that its fields stand in."""
+    writer = _Columns(text, log_format, mapping, trusted_proxies)
+    way = writer.way()
+    made: dict[tuple[int, ...], list[str]] = {(piece,): [] for piece in text.forms}
+    for column, stands_in in writer.pieces.items():
+        if column in way.values or column == "at_us":
+            made.setdefault(tuple(sorted(stands_in)), []).append(column)
+    steps = []
+    for pieces, columns in sorted(made.items()):
+        forms = [*(text.forms.get(n, "true") for n in pieces), *(writer.conditions(pieces) if columns else ())]
+        values = {column: way.values[column] for column in columns if column in way.values}
+        steps.append(
+            Steps(
+                pieces=pieces,
+                form=" AND ".join(forms),
+                fields={variable: way.fields[variable] for variable in writer.fields(columns)}
+                | ({"at_us": way.at_us} if "at_us" in columns else {}),
+                values=values | ({"at_us": "at_us"} if "at_us" in columns else {}),
+                columns={column: way.columns.get(column, name(column)) for column in columns},
+            )
+        )
+    return CutWay(marks=text.marks, cuts=text.cuts, steps=tuple(steps))
 
 
 def _check_proxies(proxies: Iterable[str]) -> None:
@@ -147,11 +180,27 @@ class _Columns:
         self._format = log_format
         self._mapping = mapping
         self._trusted = trusted_proxies
-        self._conditions: dict[str, None] = {}
+        self._conditions: dict[str, int] = {}  #: each with the piece that it looks at
         self._fields: dict[str, str] = {}
+        self._asked: dict[str, int] = {}  #: the fields of the column at hand, each with its piece
+        self._of: dict[str, dict[str, int]] = {}  #: the same for each column
+
+    @property
+    def pieces(self) -> Mapping[str, frozenset[int]]:
+        """For each column, the pieces that its fields stand in."""
+        return {column: frozenset(asked.values()) for column, asked in self._of.items()}
+
+    def fields(self, columns: Iterable[str]) -> list[str]:
+        """The fields that some columns are made of."""
+        return list(dict.fromkeys(one for column in columns for one in self._of[column] if one in self._fields))
+
+    def conditions(self, pieces: Collection[int]) -> list[str]:
+        """What must hold of some pieces."""
+        return [condition for condition, piece in self._conditions.items() if piece in pieces]
 
     def way(self) -> Way:
         at_us = self._at_us()
+        self._of["at_us"], self._asked = self._asked, {}
         made: dict[str, Callable[[], str | None]] = {
             "ip": self._ip,
             "method": self._method,
@@ -162,12 +211,13 @@ class _Columns:
             "latency_ms": self._latency,
         }
         values, columns = dict[str, str](), dict[str, str]()
-        for column, kind in HIT_COLUMNS.items():
-            if column in _PLACED:
+        for column in HIT_COLUMNS:
+            if column in PLACED:
                 continue
             value = made[column]() if column in made else self._value(self._named(column))
+            self._of[column], self._asked = self._asked, {}
             if value is None:
-                columns[column] = f"CAST(NULL AS {_TYPES[kind]})"
+                columns[column] = NONE[column]
                 continue
             values[column] = value
             if self._format.escape == "default" and column in _TEXTS:
@@ -186,14 +236,15 @@ class _Columns:
         found = None if variable is None else self._finder.field(variable)
         if found is None or variable is None:
             return None
-        self._require(found)
+        self._require(variable, found)
         self._fields[f"${variable}"] = found.sql
         return name(f"${variable}")
 
-    def _require(self, found: Found) -> None:
+    def _require(self, variable: str, found: Found) -> None:
         """Lines that a field cannot be read from do not have the form."""
+        self._asked[f"${variable}"] = found.piece
         if found.condition is not None:
-            self._conditions[found.condition] = None
+            self._conditions[found.condition] = found.piece
 
     def _value(self, variable: str | None) -> str | None:
         raw = self._raw(variable)
@@ -219,7 +270,7 @@ class _Columns:
         found = self._finder.alone(variable)
         if found is None:
             return None
-        self._require(found)
+        self._require(variable, found)
         raw = found.sql
         exact = {
             "msec": seconds_us,

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from shouhao.detect.inputs.files import LINE_LIMIT_BYTES, InputFile, Text, forget
 
-RANGE_BYTES = 16 << 20
+RANGE_BYTES = 1 << 25
 
 Int64s = npt.NDArray[np.int64]
 Int32s = npt.NDArray[np.int32]
@@ -131,12 +131,16 @@ def _no_lines() -> Lines:
 
 def _starts(data: Bytes, begin: int, end: int) -> Int64s:
     """Where lines start: at the beginning of the file and behind each line end."""
-    found = [np.zeros(1 if begin == 0 and end else 0, np.int64)]
     first = max(begin - 1, 0)
-    for step in range(first, end - 1, _STEP_BYTES):
-        at = np.flatnonzero(data[step : min(step + _STEP_BYTES, end - 1)] == _NEWLINE)
-        found.append(at + (step + 1))
-    return np.concatenate(found)
+    behind = places_of(data[first : max(end - 1, first)], _NEWLINE) + (first + 1)
+    return np.append(np.zeros(1, np.int64), behind) if begin == 0 and end else behind
+
+
+def places_of(data: Bytes, byte: int) -> Int64s:
+    """Where a byte stands."""
+    steps = range(0, len(data), _STEP_BYTES)
+    found = [np.flatnonzero(data[step : step + _STEP_BYTES] == byte) + step for step in steps]
+    return np.concatenate(found) if found else np.empty(0, np.int64)
 
 
 def _line_end(text: Text, start: int) -> int:

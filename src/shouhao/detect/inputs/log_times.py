@@ -1,19 +1,20 @@
-"""Log times: each line of an access log is cut, tried against the format and dated, by several threads over one file.
+"""Log times: each line of an access log is tried against the format and dated, by several threads over one file.
 
-What is known afterwards of a line is its place, its time and the way in which it is read; its other fields stay in the
-mapped file until somebody asks. Twenty-odd bytes a line are held, besides the sixteen that point to its text.
+What is known afterwards of a line is its place, its time and the way in which it is read, and its columns where it was
+cut into pieces; the fields of others stay in the mapped file until somebody asks.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from shouhao.detect.inputs.files import InputFile
+from shouhao.detect.inputs.cut_reading import CutWay, read_cut
+from shouhao.detect.inputs.files import InputFile, forget
 from shouhao.detect.inputs.hit_reading import HitReading
 from shouhao.detect.inputs.lines import Bools, Int32s, Int64s, Lines, cut, ranges
 from shouhao.detect.inputs.problems import KEPT, Problems
@@ -36,11 +37,16 @@ class DatedLines:
     at_us: Int64s
     way: Int32s  #: which way of the reading fits, by its number
     unfit: tuple[Int32s, Int64s]  #: of the lines that fit no way: which of the range, and where
+    columns: Mapping[int, pa.RecordBatch] = field(default_factory=dict)  #: by way, of lines that were cut, in order
 
     def only(self, chosen: Bools) -> "DatedLines":
         """Some of the lines."""
         return DatedLines(
-            lines=self.lines.only(chosen), at_us=self.at_us[chosen], way=self.way[chosen], unfit=self.unfit
+            lines=self.lines.only(chosen),
+            at_us=self.at_us[chosen],
+            way=self.way[chosen],
+            unfit=self.unfit,
+            columns={n: batch.filter(pa.array(chosen[self.way == n])) for n, batch in self.columns.items()},
         )
 
 
@@ -80,7 +86,11 @@ def date_logs(
         thread = threading.get_ident()
         if thread not in cursors:
             cursors[thread] = connection.cursor()
-        return _date(cursors[thread], cut(*one, limit=line_limit), reading)
+        file, begin, end = one
+        dated = _date(cursors[thread], cut(file, begin, end, limit=line_limit), reading)
+        if sum(len(of) for of in dated.columns.values()) == len(dated.lines):
+            forget(file.text, begin, end)  # all is known of these lines
+        return dated
 
     try:
         with ThreadPoolExecutor(max(1, threads), "date") as pool:
@@ -109,18 +119,26 @@ def _log(
 def _date(cursor: "DuckDBPyConnection", lines: Lines, reading: HitReading) -> DatedLines:
     at_us = np.full(len(lines), _NEVER_US, np.int64)
     way = np.zeros(len(lines), np.int32)
+    columns = {}
     left = np.arange(len(lines))
     for number, how in enumerate(reading.ways):
         if not len(left):
             break
         tried = lines if len(left) == len(lines) else lines.only(left)
+        if isinstance(how, CutWay):
+            cut = read_cut(cursor, tried, how)
+            if cut is not None:
+                fit = left[cut.fits]
+                at_us[fit], way[fit], columns[number] = cut.at_us, number, cut.columns
+                left = left[~cut.fits]
+            continue
         sql = f"CASE WHEN {how.form} THEN {how.at_us} END"
         found = _ask(cursor, tried.texts(), f"coalesce({sql}, {_NEVER_US})")
         found[(found < EARLIEST_US) | (found > LATEST_US)] = _NEVER_US
         at_us[left], way[left] = found, number
         left = left[found == _NEVER_US]
     unfit = (lines.indexes[left], lines.starts[left])
-    whole = DatedLines(lines=lines, at_us=at_us, way=way, unfit=unfit)
+    whole = DatedLines(lines=lines, at_us=at_us, way=way, unfit=unfit, columns=columns)
     return whole.only(at_us != _NEVER_US) if len(left) else whole
 
 

@@ -52,7 +52,6 @@ def read_inputs(
     events: Sequence[Path] = (),
     mapping: Mapping[str, str | Sequence[str]] | None = None,
     trusted_proxies: Sequence[str] = (),
-    materialise: bool = True,
     now_us: int | None = None,
     spool: Path | None = None,
     line_limit: int = LINE_LIMIT_BYTES,
@@ -65,9 +64,9 @@ def read_inputs(
         mapping: column to the variable of the log or the heading of the event files that fills it; several names of
             one column are tried in turn.
         trusted_proxies: as `hit_reading.hit_reading` takes them.
-        materialise: whether `hits` is a table, for all detectors, or a view, for counting by a few columns.
         now_us: what is dated after it lies in the future; None to leave that out.
-        spool: folder for what is unpacked.
+        spool: folder for what is unpacked and what is read, for as long as the relations are asked; without one all is
+            taken into tables.
     Raises:
         InvalidInput: nothing is given, a file cannot be read, the format is none or fits no line, or a name of the
             mapping is found nowhere.
@@ -94,7 +93,7 @@ def read_inputs(
         log_format,
         mapping=names,
         trusted_proxies=trusted_proxies,
-        materialise=materialise,
+        spool=spool,
         join_accounts=bool(told.event_count),
         problems=problems,
         now_us=now_us,
