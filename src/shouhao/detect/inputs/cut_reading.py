@@ -29,7 +29,7 @@ _TEXTS = "shouhao_texts"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steps:
-    """Columns as SQL over pieces of lines, each step a projection over the one before, as those of `hit_reading.Way`."""
+    """Columns as SQL over pieces of lines, each step a projection over the one before, as in `hit_reading.Way`."""
 
     pieces: tuple[int, ...]  #: those that it looks at
     form: str  #: over pieces: whether they can be read so
