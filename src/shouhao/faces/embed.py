@@ -13,8 +13,6 @@ from shouhao.faces.model import ModelRefused
 from shouhao.faces.packs import EmbedderSpec
 from shouhao.faces.runtime import Net
 
-#: Chips in one request. More gain nothing; fewer would cost a twentieth.
-_AT_ONCE = 4
 _LENGTH_AT_LEAST = 1e-6
 
 #: The aligned face as nets of the ArcFace kind see it best from YuNet's landmarks, and a wider, mirrored one. Two views
@@ -39,7 +37,7 @@ class OnnxEmbedder:
     def embed(self, chips: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Unit vectors (n, dims) of aligned faces (n, chip_px, chip_px, 3), blue green red."""
         vectors = [np.empty((0, self.dims), np.float32)]
-        for outputs in self._net.run(_batches(chips)):
+        for outputs in self._net.run(_batches(chips, self._net.batches)):
             if len(outputs) != 1 or outputs[0].shape[1:] != (self.dims,):
                 zh, en = f"输出不是 {self.dims} 维向量", f"it does not answer with vectors of {self.dims}"
                 raise ModelRefused(file=self._file, why_zh=zh, why_en=en)
@@ -53,8 +51,10 @@ def units(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(vectors / np.maximum(lengths, _LENGTH_AT_LEAST), np.float32)
 
 
-def _batches(chips: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    """Full batches, then single chips: so a net is compiled for two shapes and no more."""
-    whole = len(chips) - len(chips) % _AT_ONCE
-    yield from chips[:whole].reshape(-1, _AT_ONCE, *chips.shape[1:])
-    yield from chips[whole:, None]
+def _batches(chips: NDArray[np.uint8], sizes: tuple[int, ...]) -> Iterator[NDArray[np.uint8]]:
+    """Batches as large as they come, of these sizes alone: so a net is compiled for no other shapes."""
+    start = 0
+    for size in sizes:
+        while len(chips) - start >= size:
+            yield chips[start : start + size]
+            start += size
