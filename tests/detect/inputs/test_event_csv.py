@@ -31,8 +31,9 @@ def read(raw, *, stretch=1 << 20):
     problems = Problems()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(event_csv, "_STRETCH_BYTES", stretch)
+        patch.setattr(event_csv, "_PIECE_ROWS", 3)
         found = read_csv(file, problems)
-    columns = [pa.chunked_array(pieces, pa.string()).to_pylist() for pieces in found.columns]
+    columns = [[cell or "" for cell in pa.chunked_array(pieces, pa.string()).to_pylist()] for pieces in found.columns]
     lines, starts, ends = (
         [n for piece in pieces for n in piece.tolist()] for pieces in (found.lines, found.starts, found.ends)
     )

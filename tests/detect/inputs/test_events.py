@@ -19,14 +19,12 @@ from shouhao.store.export import export
 
 @pytest.fixture
 def read(connection, rows):
-    """Read files; rows in order."""
+    """Read files; rows in the order of time."""
 
     def _read(*paths, **kwargs):
         _read.problems = Problems()
         _read.sources = read_events(connection, paths, problems=_read.problems, **kwargs)
-        got = rows("SELECT * FROM events")
-        assert got == rows("SELECT * FROM events ORDER BY at_us, source, byte_start, event_id")
-        return got
+        return rows("SELECT * FROM events ORDER BY at_us, source, byte_start, event_id")
 
     return _read
 
@@ -177,6 +175,32 @@ def test_an_event_counts_once_and_the_earliest_of_it(read, write):
         rows = read(*order)
         assert [(row["event_id"], row["at_us"], row["source"]) for row in rows] == [("2", at(-1), 1), ("1", at(1), 0)]
         assert told(read) == [("event_differs", "a.csv", 3), ("event_twice", "b.csv", 2)]
+
+
+@pytest.mark.parametrize(
+    ("cell", "account"),
+    [
+        ("\t0012", "0012"),
+        ("0012 ", "0012"),
+        ('" 0012"', "0012"),
+        ("\u3000甲 1", "甲 1"),
+        ("甲 1\xa0", "甲 1"),
+        (" ", None),
+    ],
+)
+@pytest.mark.parametrize("around", ["booked,x", "booked,"])
+def test_blanks_around_a_cell_are_no_part_of_it(read, write, cell, account, around):
+    lines = [f"1795564800,{around}", f"1795564801,booked,{cell}", f"1795564802,{around}"]
+    rows = read(write("e.csv", ["at,kind,account_id", *lines]))
+    assert rows[1]["account_id"] == account
+
+
+def test_rows_keep_the_order_of_their_files_and_places(read, write, rows):
+    first = write("a.csv", ["event_id,at,kind", "1,1795564803,booked", "2,,booked", "3,1795564801,booked"])
+    second = write("b.csv", ["event_id,at,kind", "4,1795564802,booked", "1,1795564803,booked", "5,1795564800,booked"])
+    for order in ((first, second), (second, first)):
+        read(*order)
+        assert [row["event_id"] for row in rows("SELECT * FROM events")] == ["1", "3", "4", "5"]
 
 
 def test_rows_without_ids_that_stand_in_two_exports_count_once(read, write):

@@ -7,13 +7,23 @@ for nothing.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from scipy.sparse import csgraph
+
+_Numbers = npt.NDArray[np.int64]
+_Pairs = tuple[_Numbers, _Numbers]
 
 _BAND_BITS = 16
 _LEAST_SET_SHARE = 0.15  # of the bits, and of the unset ones: less, and the picture is empty
 _MOST_IN_BAND = 2_000  # a band that so many share is a constant of the hashing program; then only equal ones are joined
+_NO_DIGIT = 255
+_VALUES = np.full(256, _NO_DIGIT, np.uint8)  # of the characters of hex text
+for _digits in (b"0123456789abcdef", b"0123456789ABCDEF"):
+    _VALUES[list(_digits)] = range(16)
 
 
 def clusters(hashes: Iterable[str]) -> dict[str, str]:
@@ -22,18 +32,23 @@ def clusters(hashes: Iterable[str]) -> dict[str, str]:
     Args:
         hashes: hex text; of those of one length, near ones are joined.
     """
-    usable = sorted({text for text in hashes if tells_something(text)})
-    parent: dict[str, str] = {}  # of those alone that are near another: nearly all pictures are like no other
+    usable = {text for text in hashes if tells_something(text)}
+    near = near_others(usable)
+    return {text: near.get(text, text) for text in sorted(usable)}
+
+
+def near_others(hashes: Iterable[str]) -> dict[str, str]:
+    """The same of those alone that are near another one: nearly all pictures are like no other."""
     by_length: dict[int, list[str]] = defaultdict(list)
-    for text in usable:
-        by_length[len(text)].append(text)
-    for _, alike in sorted(by_length.items()):
-        for left, right in _near_pairs(alike):
-            parent.setdefault(left, left)
-            parent.setdefault(right, right)
-            a, b = _root(parent, left), _root(parent, right)
-            parent[max(a, b)] = min(a, b)
-    return {text: _root(parent, text) if text in parent else text for text in usable}
+    for text in sorted(set(hashes)):
+        if text.isascii():
+            by_length[len(text)].append(text)
+    found: dict[str, str] = {}
+    for length, alike in sorted(by_length.items()):
+        bands, rest = divmod(4 * length, _BAND_BITS)
+        if not rest and bands > 1:
+            found |= _joined(alike, _near_pairs(alike, bands))
+    return found
 
 
 def tells_something(text: str) -> bool:
@@ -50,39 +65,45 @@ def tells_something(text: str) -> bool:
     return _LEAST_SET_SHARE * bits <= number.bit_count() <= (1 - _LEAST_SET_SHARE) * bits
 
 
-def _root(parent: dict[str, str], text: str) -> str:
-    while parent[text] != text:
-        parent[text] = parent[parent[text]]
-        text = parent[text]
-    return text
+def _joined(alike: list[str], pairs: _Pairs) -> dict[str, str]:
+    """Each text of a pair, and the least of those that pairs lead to from it.
+
+    Args:
+        alike: in order.
+    """
+    one, other = pairs
+    graph = sparse.coo_array((np.ones(len(one), np.bool_), (one, other)), shape=(len(alike), len(alike)))
+    count, part = csgraph.connected_components(graph, directed=False)
+    least = np.full(count, len(alike))
+    np.minimum.at(least, part, np.arange(len(alike)))
+    return {alike[n]: alike[least[part[n]]] for n in np.unique(np.concatenate(pairs)).tolist()}
 
 
-def _near_pairs(alike: list[str]) -> list[tuple[str, str]]:
+def _near_pairs(alike: list[str], bands: int) -> _Pairs:
     """Neighbours in each band that differ in fewer bits than there are bands; enough of them to join all."""
-    bands, rest = divmod(4 * len(alike[0]), _BAND_BITS)
-    if rest or bands < 2:  # noqa: PLR2004 - two halves
-        return []
-    words = np.array([list(bytes.fromhex(text)) for text in alike], dtype=np.uint8)
-    as_bands = words.reshape(len(alike), bands, 2).astype(np.uint32)
-    values = as_bands[:, :, 0] << 8 | as_bands[:, :, 1]
-    found: list[tuple[str, str]] = []
+    digits = _VALUES[np.frombuffer("".join(alike).encode("ascii"), np.uint8)].reshape(len(alike), 4 * bands)
+    whole = digits[:, 0::2] << 4 | digits[:, 1::2]
+    set_bits, bits = np.bitwise_count(whole).sum(axis=1), _BAND_BITS * bands
+    told = (set_bits >= _LEAST_SET_SHARE * bits) & (set_bits <= (1 - _LEAST_SET_SHARE) * bits)
+    usable = np.flatnonzero(told & (digits != _NO_DIGIT).all(axis=1))
+    words = np.ascontiguousarray(whole[usable]).view(np.uint16)
+    found: list[_Pairs] = []
     for band in range(bands):
-        order = np.argsort(values[:, band], kind="stable")
-        found += [(alike[a], alike[b]) for a, b in _within_band(order, values[order, band], words, bands)]
-    return found
+        order = np.argsort(words[:, band], kind="stable")  # of so small numbers without a comparison
+        found += _within_band(order, words[order, band], words, bands)
+    nobody = np.empty(0, np.int64)
+    one, other = (np.concatenate(side) for side in zip((nobody, nobody), *found, strict=True))
+    return usable[one], usable[other]
 
 
-def _within_band(order: np.ndarray, sorted_band: np.ndarray, words: np.ndarray, bands: int) -> list[tuple[int, int]]:
+def _within_band(order: _Numbers, sorted_band: np.ndarray, words: np.ndarray, bands: int) -> Iterator[_Pairs]:
     """Pairs that share a band and differ in fewer bits than there are bands: neighbours, next neighbours, and so on."""
     sizes = np.diff(np.flatnonzero(np.r_[True, sorted_band[1:] != sorted_band[:-1], True]))
     usable = np.repeat(sizes <= _MOST_IN_BAND, sizes)
-    pairs: list[tuple[int, int]] = []
-    for step in range(1, min(int(sizes.max()), _MOST_IN_BAND)):
+    for step in range(1, min(int(sizes.max(initial=0)), _MOST_IN_BAND)):
         same = np.flatnonzero((sorted_band[step:] == sorted_band[:-step]) & usable[step:])
         if not len(same):
             break
         one, other = order[same], order[same + step]
-        differing = np.bitwise_count(words[one] ^ words[other]).sum(axis=1)
-        near = differing < bands
-        pairs += zip(one[near].tolist(), other[near].tolist(), strict=True)
-    return pairs
+        near = np.bitwise_count(words[one] ^ words[other]).sum(axis=1) < bands
+        yield one[near], other[near]

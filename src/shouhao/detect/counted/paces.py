@@ -41,20 +41,18 @@ class PacePolicy:
 
 
 def counted_paces(tables: Tables, name: str, policy: PacePolicy) -> dict[str, Table]:
-    """Kinds of browsers that are steadier than chance, their addresses, and how many kinds were looked at."""
+    """Kinds of browsers that are steadier than chance, each with its addresses and how many kinds were looked at."""
     every = per_minute(tables, name)
     rows = every.select("user_agent", "ip", "minute", "operations")
     rows = rows.filter(rows.user_agent.notnull() & rows.ip.notnull())
     spread = _spread(rows, policy)
     steady = _steady(rows.semi_join(spread, "user_agent"), policy)
-    told = steady.join(spread, ["user_agent"])
+    told = steady.join(spread.mutate(looked_at=spread.count().over(ibis.window())), ["user_agent"])
     of_address = rows.semi_join(steady, "user_agent").group_by("user_agent", "ip").agg(n=rows.operations.sum())
     place = ibis.row_number().over(group_by=of_address.user_agent, order_by=[ibis.desc(of_address.n), of_address.ip])
     busiest = of_address.mutate(place=place)
     return {
-        f"paces_{name}": told,
-        f"browsers_{name}": spread.agg(looked_at=spread.count()),
-        f"pace_addresses_{name}": busiest.filter(busiest.place < _MEMBERS).select("user_agent", "ip"),
+        f"paces_{name}": told.join(busiest.filter(busiest.place < _MEMBERS).select("user_agent", "ip"), ["user_agent"])
     }
 
 
@@ -62,14 +60,14 @@ def judged_paces(counted: Mapping[str, pa.Table], name: TableName, policy: PaceP
     """One suspicion a kind of browser; the chance is corrected for how many kinds there are."""
     if f"paces_{name}" not in counted:
         return
-    (looked_at,) = counted[f"browsers_{name}"].column("looked_at").to_pylist()
-    addresses: dict[str, list[str]] = {}
-    for row in counted[f"pace_addresses_{name}"].to_pylist():
-        addresses.setdefault(row["user_agent"], []).append(row["ip"])
-    for row in sorted(counted[f"paces_{name}"].to_pylist(), key=lambda row: str(row["user_agent"])):
-        p = chance_of(pairs=row["pairs"], differences=row["differences"], requests=row["requests"])
-        if p * looked_at <= policy.chance:
-            yield _suspicion(row, name, p, sorted(addresses[row["user_agent"]]), policy)
+    each: dict[str, list[Mapping[str, Any]]] = {}
+    for row in counted[f"paces_{name}"].to_pylist():
+        each.setdefault(row["user_agent"], []).append(row)
+    for _, rows in sorted(each.items()):
+        told = rows[0]
+        p = chance_of(pairs=told["pairs"], differences=told["differences"], requests=told["requests"])
+        if p * told["looked_at"] <= policy.chance:
+            yield _suspicion(told, name, p, sorted(row["ip"] for row in rows), policy)
 
 
 def chance_of(*, pairs: int, differences: int, requests: int) -> float:

@@ -1,9 +1,9 @@
-"""Event rows: files of events, whatever their format, become one relation of text in our columns.
+"""Event rows: files of events, whatever their format, become rows of text in our columns.
 
 Each reader says where a column stands by an expression; what no column takes is gathered in `detail`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +23,8 @@ from shouhao.kernel.events import EXPORT_COLUMNS
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-ROWS = "shouhao_event_rows"
 _PARQUET = b"PAR1"
 _BOM = b"\xef\xbb\xbf"
-_INSTANTS = ("at", "released_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,36 +36,31 @@ class _Rows:
     texts: Mapping[str, str]  #: heading to an expression of text
     values: Mapping[str, str]  #: of the headings that go to `detail`: an expression of any type
     query: str = "shouhao_file"  #: what the expressions are over
+    bare: frozenset[str] = frozenset()  #: headings whose texts have no blanks around them, and are null where empty
 
 
-def load_rows(
+def rows_of_each(
     connection: "DuckDBPyConnection",
     numbered: Sequence[tuple[int, InputFile]],
     *,
     mapping: Names,
     problems: Problems,
     line_limit: int = LINE_LIMIT_BYTES,
-) -> frozenset[tuple[str, str]]:
-    """Make the relation `ROWS`; which columns of the mapping a file has the heading for.
+) -> Iterator[tuple[int, str, frozenset[tuple[str, str]]]]:
+    """Of each file that is not empty its number, a query and the columns of the mapping that it has the heading for.
+
+    The query gives row_number, byte_start, byte_end and our columns of text, until the next file is asked for.
 
     Raises:
         InvalidInput: a file is of no known format, or lacks a column without which it says nothing.
     """
-    texts = ", ".join(f"{name(column)} VARCHAR" for column in EXPORT_COLUMNS)
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {ROWS} (source INTEGER, row_number BIGINT, byte_start BIGINT, byte_end BIGINT,"
-        f" {texts})"
-    )
-    mapped: set[tuple[str, str]] = set()
     for number, file in numbered:
         if not len(file.text):
             continue
         rows = _read(connection, file, mapping, problems, line_limit)
         connection.register("shouhao_file", rows.relation)
-        connection.execute(f"INSERT INTO {ROWS} {_query(number, rows)}")
+        yield number, _query(rows), rows.headings.mapped
         connection.unregister("shouhao_file")
-        mapped |= rows.headings.mapped
-    return frozenset(mapped)
 
 
 def _read(
@@ -87,10 +80,14 @@ def _read(
     return _csv(read_csv(file, problems), file, mapping, problems)
 
 
-def _query(number: int, rows: _Rows) -> str:
+def _query(rows: _Rows) -> str:
     """All of a file's rows in our columns, empty ones left out."""
     columns = rows.headings.columns
-    texts = {column: f"nullif({_trimmed(rows.texts[heading])}, '')" for column, heading in columns.items()}
+    texts = {
+        column: text if heading in rows.bare else f"nullif({_trimmed(text)}, '')"
+        for column, heading in columns.items()
+        if (text := rows.texts[heading])
+    }
     detail = texts.get("detail")
     if detail is not None:
         detail = (
@@ -103,9 +100,9 @@ def _query(number: int, rows: _Rows) -> str:
         detail = f"nullif(CAST({merged} AS VARCHAR), '{{}}')"
     if detail is not None:
         texts["detail"] = detail
-    made = [texts.get(column, "NULL") for column in EXPORT_COLUMNS]
+    made = [f"{texts.get(column, 'CAST(NULL AS VARCHAR)')} AS {name(column)}" for column in EXPORT_COLUMNS]
     any_text = " OR ".join(f"nullif({rows.texts[heading]}, '') IS NOT NULL" for heading in columns.values())
-    return f"SELECT {number}, row_number, byte_start, byte_end, {', '.join(made)} FROM {rows.query} WHERE {any_text}"
+    return f"SELECT row_number, byte_start, byte_end, {', '.join(made)} FROM {rows.query} WHERE {any_text}"
 
 
 def _trimmed(text: str) -> str:
@@ -129,8 +126,8 @@ def _csv(records: CsvRecords, file: InputFile, mapping: Names, problems: Problem
     }
     cells = {f"c{n}": pa.chunked_array(pieces, pa.string()) for n, pieces in enumerate(records.columns)}
     texts = {heading: f"c{n}" for n, heading in enumerate(records.headings)}
-    values = {heading: f"nullif({text}, '')" for heading, text in texts.items()}
-    return _Rows(relation=pa.table({**places, **cells}), headings=headings, texts=texts, values=values)
+    bare = frozenset(heading for n, heading in enumerate(records.headings) if n not in records.blank_at_edge)
+    return _Rows(relation=pa.table({**places, **cells}), headings=headings, texts=texts, values=texts, bare=bare)
 
 
 def _json_lines(

@@ -13,7 +13,7 @@ EIGHT_HOURS_US = 8 * 3600 * 1_000_000  #: Asia/Shanghai has had no other offset 
 
 _ZONE = r"\d:\d{2}.*(?:Z|[+-]\d{2}(?::?\d{2})?)$"
 _DIGITS = r"\d{9,19}(?:\.\d+)?"
-_AS_EXPORTED = "____-__-__T__:__:%+__:__"  #: what most exports write, told without an expression
+AS_EXPORTED = "____-__-__T__:__:%+__:__"  #: what most exports write, told without an expression
 EXCEL_SERIAL = r"\d{5}(?:\.\d+)?"
 
 
@@ -73,12 +73,11 @@ def instant_us(text: str) -> str:
     """
     plain = f"regexp_replace(replace(replace(replace({text}, '/', '-'), '年', '-'), '月', '-'), '日\\s*', ' ')"
     zoned = f"regexp_replace(replace({text}, '/', '-'), '\\s+([+-]\\d{{2}}:?\\d{{2}})$', '\\1')"
-    return f"""CASE
-        WHEN {text} LIKE '{_AS_EXPORTED}' AND {zoned_us(text)} IS NOT NULL THEN {zoned_us(text)}
+    return f"""coalesce(CASE WHEN {text} LIKE '{AS_EXPORTED}' THEN {zoned_us(text)} END, CASE
         WHEN regexp_full_match({text}, {literal(_DIGITS)}) THEN {_since_1970_us(text)}
         WHEN regexp_matches({text}, '^\\d+/[A-Z][a-z]{{2}}/\\d{{4}}:') THEN {time_local_us(text)}
         WHEN {has_zone(text)} THEN {zoned_us(zoned)}
-        ELSE epoch_us(try_cast(trim({plain}) AS TIMESTAMP)) - {EIGHT_HOURS_US} END"""
+        ELSE epoch_us(try_cast(trim({plain}) AS TIMESTAMP)) - {EIGHT_HOURS_US} END)"""
 
 
 def _since_1970_us(text: str) -> str:
@@ -87,6 +86,20 @@ def _since_1970_us(text: str) -> str:
     return f"""CASE WHEN {size} <= 10 THEN {seconds_us(text)}
         WHEN {size} <= 13 THEN CAST(try_cast({text} AS DECIMAL(38, 6)) * 1000 AS BIGINT)
         WHEN {size} <= 16 THEN {whole} ELSE {whole} // 1000 END"""
+
+
+@contextmanager
+def uncompressed(connection: "DuckDBPyConnection") -> Iterator[None]:
+    """Let tables that are made meanwhile keep their columns as they are.
+
+    Where few values come again, as in events, which are mostly ids, each look at a dictionary takes it apart, which
+    takes longer than reading what is four times as large.
+    """
+    connection.execute("SET force_compression = 'uncompressed'")
+    try:
+        yield
+    finally:
+        connection.execute("RESET force_compression")
 
 
 @contextmanager

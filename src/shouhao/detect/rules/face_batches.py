@@ -13,10 +13,12 @@ from math import log2
 from typing import Any, ClassVar
 
 import ibis
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from ibis.expr.types import Table
 
-from shouhao.detect.counted.near_hashes import clusters, tells_something
+from shouhao.detect.counted.near_hashes import near_others, tells_something
 from shouhao.detect.counting import united
 from shouhao.detect.identifiers import in_house
 from shouhao.detect.model import Says, Speaks, Subject, SubjectKind, Suspicion, Tables, Wanted
@@ -102,18 +104,36 @@ class FaceBatches:
         """Suspicions: batches, rates, replays."""
         if not counted:
             return
-        rows = sorted(
-            counted["shown"].to_pylist(), key=lambda r: (r["kind"], r["hash"], r["account_id"], r["patient_id"])
-        )
         (checked,) = counted["checked"].to_pylist()
+        frames = _pictures(counted["shown"], "frame", self.policy)
         if checked["accounts"] >= self.policy.least_accounts:
             for batch in self.policy.batches:
-                yield from _batches(
-                    [r for r in rows if r["kind"] == batch.kind], batch, checked["accounts"], self.policy
-                )
-            yield from _same_frames([r for r in rows if r["kind"] == "frame"], checked["accounts"], self.policy)
+                of = frames if batch.kind == "frame" else _pictures(counted["shown"], batch.kind, self.policy)
+                yield from _batches(of, batch, checked["accounts"], self.policy)
+            yield from _same_frames(frames.rows, checked["accounts"], self.policy)
         yield from _fast(counted["rates"], self.policy)
-        yield from _replayed([r for r in rows if r["kind"] == "frame"], self.policy)
+        yield from _replayed(frames.rows, self.policy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pictures:
+    """Pictures of one kind that several show, or that are near another, or that came again; nearly none is."""
+
+    rows: Sequence[Mapping[str, Any]]  #: by hash, account and patient
+    near: Mapping[str, str]  #: hashes that are near another one, and the least of those of the same picture
+
+
+def _pictures(shown: pa.Table, kind: str, policy: Policy) -> _Pictures:
+    of_kind = shown.filter(pc.equal(shown["kind"], kind))
+    hashes = pc.utf8_lower(of_kind["hash"]).combine_chunks().dictionary_encode()
+    texts, which = hashes.dictionary.to_pylist(), hashes.indices.to_numpy()
+    near = near_others(texts)
+    worth = np.bincount(which, minlength=len(texts)) > 1
+    worth |= np.fromiter((text in near for text in texts), np.bool_, len(texts))
+    kept = of_kind.filter(pa.array(worth[which] | (of_kind["n"].to_numpy() >= policy.replays)))
+    return _Pictures(
+        rows=sorted(kept.to_pylist(), key=lambda r: (r["hash"], r["account_id"], r["patient_id"])), near=near
+    )
 
 
 def _shown(checks: Table, kind: str, value: ibis.expr.types.StringValue) -> Table:
@@ -144,12 +164,12 @@ def _minute(at_us: ibis.expr.types.IntegerColumn, offset_us: int) -> ibis.expr.t
     return at_us - (at_us + offset_us) % MINUTE_US
 
 
-def _batches(rows: Sequence[Mapping[str, Any]], batch: Batch, checked: int, policy: Policy) -> Iterator[Suspicion]:
-    same = clusters(row["hash"].lower() for row in rows)
+def _batches(of: _Pictures, batch: Batch, checked: int, policy: Policy) -> Iterator[Suspicion]:
     groups: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for row in rows:
-        if row["hash"].lower() in same:
-            groups[same[row["hash"].lower()]].append(row)
+    for row in of.rows:
+        picture = row["hash"].lower()
+        if tells_something(picture):
+            groups[of.near.get(picture, picture)].append(row)
     best: dict[str, Suspicion] = {}
     for _, group in sorted(groups.items()):
         accounts = sorted({row["account_id"] for row in group})
@@ -251,11 +271,10 @@ def _fast(rates: pa.Table, policy: Policy) -> Iterator[Suspicion]:
 
 
 def _replayed(rows: Sequence[Mapping[str, Any]], policy: Policy) -> Iterator[Suspicion]:
-    usable = clusters(row["hash"].lower() for row in rows)
     most: dict[str, Mapping[str, Any]] = {}
     for row in rows:
         over_us = row["last_at_us"] - row["first_at_us"]
-        if row["hash"].lower() not in usable or row["n"] < policy.replays or over_us < policy.replay_over_us:
+        if not tells_something(row["hash"]) or row["n"] < policy.replays or over_us < policy.replay_over_us:
             continue
         if row["account_id"] not in most or row["n"] > most[row["account_id"]]["n"]:
             most[row["account_id"]] = row

@@ -192,7 +192,7 @@ def _variance(groups: Sequence[Sequence[float]], policy: Policy, *, less: float 
     known = sum(len(logs) - 1 for logs in groups)
     if known < policy.least_known:
         return None
-    off = math.fsum((one - _mean(logs)) ** 2 for logs in groups for one in logs)
+    off = math.fsum((one - mean) ** 2 for logs in groups for mean in (_mean(logs),) for one in logs)
     return max(_LEAST_VARIANCE, off / known - less)
 
 

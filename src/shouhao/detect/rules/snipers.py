@@ -13,10 +13,14 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 from statistics import median_low
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
+import ibis
 import pyarrow as pa
+import pyarrow.compute as pc
 from ibis.expr.types import Table
 
 from shouhao.detect.counted.browsing import LOOKS_BACK_US, unlooked
@@ -82,17 +86,15 @@ class Snipers:
             part for kind in kinds_in(tables, "events") if kind != "ip" and (part := unlooked(tables, kind)) is not None
         ]
         if parts:
-            every = united(parts)
-            found["looks"] = every.group_by("kind", "bookings", "unlooked").agg(people=every.count())
-            found["unlooked"] = every.filter(every.unlooked >= self.policy.releases)
+            found["unlooked"] = _looks(united(parts), self.policy)
         return found
 
     def judge(self, counted: Mapping[str, pa.Table]) -> Iterable[Suspicion | Speaks]:
         """Suspicions by pattern, then by subject."""
         if "crowd" in counted:
             of, by_second = crowds(counted["crowd"].to_pylist())
-            rows = [row for row in counted["attempts"].to_pylist() if by_second or not row["whole"]]
-            each = _by_subject(rows)
+            tried = counted["attempts"]
+            each = _by_subject(tried if by_second else tried.filter(pc.equal(tried["whole"], 0)))
             found = list(_faster(each, of, self.policy))
             yield from found
             people, _ = crowds(counted["seldom"].to_pylist())
@@ -102,11 +104,19 @@ class Snipers:
             if not by_second:
                 yield from _same_moment(each, self.policy)
         if "unlooked" in counted:
-            yield from _unlooked(counted["looks"], counted["unlooked"], self.policy)
+            yield from _unlooked(counted["unlooked"].to_pylist(), self.policy)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Attempt:
+def _looks(every: Table, policy: Policy) -> Table:
+    """Who books without a look, and with no id how many do so how often; both in one, as they rest on one count."""
+    looks = every.group_by("kind", "bookings", "unlooked").agg(people=every.count())
+    nobody = {"id": ibis.null("string"), "first_us": ibis.null("int64"), "last_us": ibis.null("int64")}
+    columns = ("kind", "bookings", "unlooked", "people", *nobody)
+    some = every.filter(every.unlooked >= policy.releases).mutate(people=ibis.literal(1, "int64"))
+    return united([looks.mutate(**nobody).select(*columns), some.select(*columns)])
+
+
+class _Attempt(NamedTuple):
     released_at_us: int
     reaction_us: int
 
@@ -114,12 +124,12 @@ class _Attempt:
 Attempts = dict[Subject, list[_Attempt]]
 
 
-def _by_subject(rows: Iterable[Mapping[str, Any]]) -> Attempts:
-    found: Attempts = {}
-    for row in sorted(rows, key=lambda row: (row["kind"], row["id"], row["released_at_us"])):
-        one = _Attempt(released_at_us=row["released_at_us"], reaction_us=row["reaction_us"])
-        found.setdefault(Subject(kind=row["kind"], id=row["id"]), []).append(one)
-    return found
+def _by_subject(tried: pa.Table) -> Attempts:
+    """Attempts by subject, each in the order of time."""
+    rows = tried.sort_by([(column, "ascending") for column in ("kind", "id", "released_at_us")])
+    columns = (rows[column].to_pylist() for column in ("kind", "id", "released_at_us", "reaction_us"))
+    by_subject = groupby(zip(*columns, strict=True), key=itemgetter(0, 1))
+    return {Subject(kind=kind, id=who): [_Attempt(*row[2:]) for row in of] for (kind, who), of in by_subject}
 
 
 def _faster(each: Attempts, of: Mapping[int, Crowd], policy: Policy) -> Iterator[Suspicion]:
@@ -251,18 +261,20 @@ def _same(
     )
 
 
-def _unlooked(looks: pa.Table, found: pa.Table, policy: Policy) -> Iterator[Suspicion]:
+def _unlooked(rows: Sequence[Mapping[str, Any]], policy: Policy) -> Iterator[Suspicion]:
     """Who books without ever having looked, where people look first."""
     counts: dict[str, list[tuple[int, int]]] = {}
-    for row in looks.to_pylist():
-        counts.setdefault(row["kind"], []).extend([(row["bookings"], row["unlooked"])] * row["people"])
+    for row in rows:
+        if row["id"] is None:
+            counts.setdefault(row["kind"], []).extend([(row["bookings"], row["unlooked"])] * row["people"])
     known = {kind: usual(each, least_people=policy.least_people) for kind, each in counts.items()}
     limits = {
         kind: beyond_chance((of.tail(n=n, k=k) for n, k in counts[kind]), rate=policy.honest)
         for kind, of in known.items()
         if of is not None
     }
-    for row in sorted(found.to_pylist(), key=lambda row: (row["kind"], row["id"])):
+    named = [row for row in rows if row["id"] is not None]
+    for row in sorted(named, key=lambda row: (row["kind"], row["id"])):
         of = known[row["kind"]]
         if of is None or of.mean > policy.usual_unlooked:
             continue

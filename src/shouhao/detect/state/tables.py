@@ -18,7 +18,7 @@ from shouhao.detect.inputs.files import InputFile
 from shouhao.detect.inputs.lines import Int64s, cut, ranges
 from shouhao.detect.inputs.log_times import DatedLines, DatedLog
 from shouhao.detect.inputs.overlaps import Overlap, find_overlaps
-from shouhao.detect.inputs.sql import as_dictionaries, drop_relation
+from shouhao.detect.inputs.sql import as_dictionaries, drop_relation, uncompressed
 from shouhao.detect.model import HIT_COLUMNS
 from shouhao.detect.state.kept import KeptFile
 from shouhao.kernel.events import Event
@@ -40,7 +40,7 @@ def make_events(connection: "DuckDBPyConnection", numbers: Mapping[int, int], *,
     columns = ", ".join(("event_id", *Event._fields))
     within = "true" if until_us is None else f"at_us <= {until_us}"
     drop_relation(connection, "events")
-    with as_dictionaries(connection):
+    with uncompressed(connection):
         connection.execute(
             f"""CREATE TABLE main.events AS
             SELECT {columns}, CASE WHEN byte_start IS NULL THEN NULL ELSE number END AS source, byte_start, byte_end
