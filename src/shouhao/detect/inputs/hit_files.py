@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _GROWING = ("byte_start", "byte_end", "at_us")  #: of which differences are written
-_ROW_GROUP = 1 << 17
 
 
 def write_hit_files(tables: Mapping[str, pa.Table], folder: Path, *, threads: int) -> Mapping[str, list[Path]]:
@@ -26,7 +25,7 @@ def write_hit_files(tables: Mapping[str, pa.Table], folder: Path, *, threads: in
             path, batches[0].schema, compression="none", use_dictionary=texts, column_encoding=encoding
         ) as file:
             for batch in batches:
-                file.write_table(pa.Table.from_batches([batch]), row_group_size=_ROW_GROUP)
+                file.write_batch(batch, row_group_size=len(batch))
 
     written: dict[str, list[Path]] = {}
     with ThreadPoolExecutor(max(1, threads), "write") as pool:
