@@ -1,17 +1,20 @@
 """What tests stand on: a real SQLite file and a real PostgreSQL from a wheel, empty for each test."""
 
+import gc
 import importlib
 import os
 import shutil
+import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import settings
-from sqlalchemy import text
+from sqlalchemy import event, text
+from sqlalchemy.pool import Pool
 
 from shouhao.store.engine import Database, open_database
 from shouhao.store.migrate import upgrade
@@ -28,16 +31,21 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 settings.register_profile("shouhao", deadline=None)
 settings.load_profile("shouhao")
 
-#: Begun first, so that no core waits for one of them at the end; each file is run by one process.
+#: Begun first, so that no core waits for one of them at the end, those that count beside those that wait for cameras;
+#: each file is run by one process.
 _LONGEST = (
     "tests/detect/test_spark.py",
     "tests/detect/test_detectors.py",
+    "tests/e2e/test_stream_to_spool.py",
+    "tests/e2e/test_serve_pull.py",
     "tests/web/test_description.py",
     "tests/lab/test_story.py",
-    "tests/e2e/test_stream_to_spool.py",
+    "tests/booking/test_draws_hold.py",
+    "tests/booking/test_invariants_hold.py",
     "tests/e2e/test_desk_page.py",
     "tests/e2e/test_findings_pages.py",
     "tests/e2e/test_console_pages.py",
+    "tests/e2e/test_analyze_live.py",
 )
 
 
@@ -45,6 +53,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first; the others stay in their order."""
     place = {name: number for number, name in enumerate(_LONGEST)}
     items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], len(place)))
+
+
+def pytest_collection_finish() -> None:
+    """Tests make garbage; the modules of the house, which are no garbage, are not looked through for it each time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
+
+
+@event.listens_for(Pool, "checkout")
+def _waits_for_no_disk(connection: Any, record: Any, _proxy: Any) -> None:
+    """Only a power cut would tell the difference, and what is set against one is for tests/store."""
+    if isinstance(connection, sqlite3.Connection) and not record.info.get("waits_for_no_disk"):
+        connection.execute("PRAGMA synchronous = OFF")
+        record.info["waits_for_no_disk"] = True
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -114,6 +114,7 @@ class RandomWeek(RuleBasedStateMachine):
             connection.execute(update(patients).where(old).values(birth_day="1940-01-01"))
         set_limits(self.db, **LIMITS)
         self.given_up_here = set()  #: slots that somebody returned in the house
+        self.repeated = set()  #: files of draws, as they were kept
         self.chance = SeededRandomness(7)
         look(self.db, self.now_us)
         if begun % 4:  # most weeks begin once the draws are made and everything is gone
@@ -374,8 +375,9 @@ class RandomWeek(RuleBasedStateMachine):
     @invariant()
     def every_made_draw_is_repeated_from_its_file(self):
         for made in rows(self.db, draw_files):
-            file = file_of_draw(self.db, made["draw_id"])
-            assert_repeated(file)
+            if made["body_gz"] not in self.repeated:  # the same bytes are repeated once
+                assert_repeated(file_of_draw(self.db, made["draw_id"]))
+                self.repeated.add(made["body_gz"])
 
     def teardown(self):
         """Once everything is over nothing is kept for anybody, and nobody waits."""

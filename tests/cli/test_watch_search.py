@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from typer.testing import CliRunner
 
-from flows.searching import OTHERS, WANTED, photograph, record, walkers
+from flows.searching import OTHERS, WANTED, photograph, recorded
 from lawful import go_live, make_lawful, operator
 from shouhao.cli.main import app
 from shouhao.kernel.clock import DAY_US, from_us
@@ -44,7 +44,7 @@ def arguments(system, tmp_path, faces_dir):
     began = from_us(now_us).replace(tzinfo=None, microsecond=0) - timedelta(minutes=30)
     folder = tmp_path / "handed in"
     folder.mkdir()
-    record(folder / f"ch1_{began:%Y%m%d%H%M%S}.mp4", walkers(faces_dir, OTHERS[0], WANTED), seconds=6)
+    (folder / f"ch1_{began:%Y%m%d%H%M%S}.mp4").write_bytes(recorded(faces_dir, OTHERS[0], WANTED))
     photo, key_file = tmp_path / "suspect.jpg", tmp_path / "key"
     photo.write_bytes(photograph(faces_dir, WANTED, 3))
     with system.db.write() as connection:

@@ -8,21 +8,24 @@ import importlib
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
+import ibis
 import pyarrow as pa
 from ibis.backends.duckdb import Backend as DuckDB
 from ibis.expr.operations import DatabaseTable
 
 from detect.people import Rows, honest_week
-from detect.tables import tables, tables_of, typed, without
-from shouhao.detect.model import Detector, Speaks, Subject, Suspicion, Tables, Wanted
+from detect.tables import EVENT_COLUMNS, tables, tables_of, typed, without
+from shouhao.detect.model import HIT_COLUMNS, Detector, Speaks, Subject, Suspicion, Tables, Wanted
 from shouhao.detect.rules import DETECTORS
 
-_FEW = 300  # people where the figures do not matter
+_MANY, _FEW = 2_400, 300  # people; the few where the figures do not matter
+#: Of no database: what is counted in these becomes the same SQL for each that has them.
+_HITS, _EVENTS = ibis.table(HIT_COLUMNS, name="hits"), ibis.table(EVENT_COLUMNS, name="events")
 _COUNTS: dict[Any, dict[str, tuple[str, pa.Schema]]] = {}
 _CODE = re.compile(r"[a-z][a-z_]*\.[a-z][a-z_]*")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -46,7 +49,7 @@ class Example:
     accuses: bool = True  #: False for a detector that only describes; it must then say nothing at all
     spared: frozenset[Subject] = field(default_factory=frozenset)  #: in the example, and not to be named
 
-    def rows(self, *, people: int = 2_400) -> Rows:
+    def rows(self, *, people: int = _MANY) -> Rows:
         """The pattern among so many people."""
         return honest_week(people=people).plus(self.guilty) if self.among_honest else self.guilty
 
@@ -68,11 +71,33 @@ def example_of(kind: type[Detector]) -> Example:
 
 @lru_cache(maxsize=4)
 def _typed_rows(example: Example, people: int) -> dict[str, pa.Table]:
-    rows = example.rows(people=people)
-    return typed(rows.hits, rows.events)
+    if not example.among_honest:
+        return typed(example.guilty.hits, example.guilty.events)
+    honest = _typed_week(people)
+    after = {name: len(table) for name, table in honest.items()}
+    guilty = typed(example.guilty.hits, example.guilty.events, after=after)
+    return {name: pa.concat_tables([table, guilty[name]]).combine_chunks() for name, table in honest.items()}
 
 
-def over_example(example: Example, *, people: int = 2_400, **how: Any) -> Tables:
+@lru_cache(maxsize=2)
+def _typed_week(people: int) -> dict[str, pa.Table]:
+    week = honest_week(people=people)
+    return typed(week.hits, week.events)
+
+
+@lru_cache(maxsize=1)
+def _honest() -> Tables:
+    return tables_of(_typed_week(_MANY))
+
+
+@lru_cache(maxsize=1)  # the checks of one detector come one after the other
+def _whole(detector: Detector, example: Example) -> tuple[Tables, list[Suspicion | Speaks]]:
+    """Its example, and what it says of it."""
+    over = over_example(example)
+    return over, told(detector, over)
+
+
+def over_example(example: Example, *, people: int = _MANY, **how: Any) -> Tables:
     """Tables over an example's rows, in a database of their own."""
     return tables_of(_typed_rows(example, people), **how)
 
@@ -86,11 +111,16 @@ def _counted(detector: Detector, over: Tables) -> dict[str, pa.Table]:
     """What it counts. Over the tables of tests a rule becomes SQL once: that takes longer than running it does."""
     if type(detector) not in DETECTORS or not _is_bare(over):
         return {name: expression.to_pyarrow() for name, expression in detector.count(over).items()}
+    connection = over.hits.get_backend().con
+    counts = _counts(detector, over).items()
+    return {name: connection.sql(sql).to_arrow_table().cast(schema) for name, (sql, schema) in counts}
+
+
+def _counts(detector: Detector, over: Tables) -> dict[str, tuple[str, pa.Schema]]:
     key = (type(detector), repr(detector.policy), over.has)
     if key not in _COUNTS:
-        _COUNTS[key] = {n: (_sql(e.op()), e.schema().to_pyarrow()) for n, e in detector.count(over).items()}
-    connection = over.hits.get_backend().con
-    return {name: connection.sql(sql).to_arrow_table().cast(schema) for name, (sql, schema) in _COUNTS[key].items()}
+        _COUNTS[key] = {n: (_sql(e.op()), e.schema().to_pyarrow()) for n, e in _asked(detector, over).items()}
+    return _COUNTS[key]
 
 
 def _is_bare(over: Tables) -> bool:
@@ -101,10 +131,18 @@ def _is_bare(over: Tables) -> bool:
     return all(isinstance(one.op(), DatabaseTable) for one in (over.hits, over.events))
 
 
-@lru_cache(maxsize=32)  # of one database, whose columns are emptied one after the other
+def _asked(detector: Detector, over: Tables) -> Mapping[str, Any]:
+    """What it counts in tables that have these columns, whichever they are."""
+    return detector.count(replace(over, hits=_HITS, events=_EVENTS))
+
+
+@lru_cache(maxsize=32)  # columns are emptied one after the other, and many an expression stays as it was
 def _sql(expression: Any) -> str:
-    table = expression.to_expr()
-    return str(table.get_backend().compile(table))
+    return _compiled(expression.to_expr())
+
+
+def _compiled(expression: Any) -> str:
+    return str(ibis.duckdb.compile(expression))
 
 
 def suspicions(said: Iterable[Suspicion | Speaks]) -> list[Suspicion]:
@@ -114,7 +152,7 @@ def suspicions(said: Iterable[Suspicion | Speaks]) -> list[Suspicion]:
 
 def finds_its_pattern(detector: Detector, example: Example) -> None:
     """Names everybody it must, with the reasons it must give, and nobody who is spared."""
-    said = suspicions(told(detector, over_example(example)))
+    said = suspicions(_whole(detector, example)[1])
     named = {subject for one in said for subject in (one.subject, *one.members)}
     assert example.finds <= named, f"not named: {sorted(map(str, example.finds - named))}"
     assert example.codes <= {one.code for one in said}
@@ -133,8 +171,7 @@ def abstains(detector: Detector, example: Example) -> None:
 
 def explains_itself(detector: Detector, example: Example) -> None:
     """Each reason can be read in both languages, has its figures, and leads to rows that are there."""
-    over = over_example(example)
-    said = told(detector, over)
+    over, said = _whole(detector, example)
     for one in said:
         assert _CODE.fullmatch(one.code), one.code
         assert one.code.startswith(f"{detector.code}."), one.code
@@ -158,7 +195,7 @@ def survives_missing_columns(detector: Detector, example: Example) -> None:
     Only the columns that its expressions name are tried: what is not asked for cannot be missed.
     """
     whole = over_example(example, people=_FEW)
-    asked = "\n".join(_sql(expression.op()) for expression in detector.count(whole).values())
+    asked = "\n".join(_sql(expression.op()) for expression in _asked(detector, whole).values())
     named = {column for column in whole.has if f'"{column.partition(".")[2]}"' in asked}
     for column in sorted((named | detector.needs) - _NEVER_MISSING):
         with without(whole, column) as less:
@@ -171,19 +208,19 @@ def survives_missing_columns(detector: Detector, example: Example) -> None:
 
 def says_the_same(detector: Detector, example: Example) -> None:
     """Whatever the order of rows and the number of threads."""
-    whole = over_example(example, threads=1)
-    first = as_text(told(detector, whole))
+    whole, said = _whole(detector, example)
+    first = as_text(said)
     for shuffled, threads in ((1, 2), (2, 1), (3, 2)):
         over = over_example(example, shuffled=shuffled, threads=threads)
         assert as_text(told(detector, over)) == first
-    asked = [{name: _sql(one.op()) for name, one in detector.count(each).items()} for each in (whole, over)]
-    assert asked[0] == asked[1], "it counts the same each time"
+    first_asked = {name: sql for name, (sql, _) in _counts(detector, whole).items()}
+    asked = {name: _compiled(one) for name, one in _asked(detector, over).items()}
+    assert asked == first_asked, "it counts the same each time"
 
 
 def spares_honest_people(detector: Detector) -> None:
     """An honest week gives no suspicion."""
-    rows = honest_week()
-    said = suspicions(told(detector, tables(hits=rows.hits, events=rows.events)))
+    said = suspicions(told(detector, _honest()))
     assert not said, f"{len(said)} accused, first: {said[0]}"
 
 

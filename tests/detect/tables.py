@@ -23,6 +23,7 @@ EVENT_COLUMNS: Mapping[str, str] = {
     **EVENT_PLACES,
 }
 _LINE_BYTES = 100
+_NONE = {"hits": 0, "events": 0}
 
 
 def tables(
@@ -30,7 +31,7 @@ def tables(
     hits: Iterable[Row] = (),
     events: Iterable[Row] = (),
     shuffled: int | None = None,
-    threads: int = 2,
+    threads: int = 1,
 ) -> Tables:
     """Tables over a database in memory.
 
@@ -39,22 +40,29 @@ def tables(
 
     Args:
         shuffled: seed of another order of the rows.
-        threads: that the database may use.
+        threads: that the database may use. With so few rows a second one takes half as much again and is no sooner.
     """
     return tables_of(typed(hits, events), shuffled=shuffled, threads=threads)
 
 
-def typed(hits: Iterable[Row], events: Iterable[Row]) -> dict[str, pa.Table]:
-    """The rows of both tables, as `tables` places and names them."""
-    placed = [
-        {"source": 0, "byte_start": n * _LINE_BYTES, "byte_end": n * _LINE_BYTES + _LINE_BYTES - 1, **row}
-        for n, row in enumerate(hits)
-    ]
-    named = [{"event_id": f"e{n:07}", **row} for n, row in enumerate(events)]
-    return {"hits": _typed(placed, HIT_COLUMNS), "events": _typed(named, EVENT_COLUMNS)}
+def typed(hits: Iterable[Row], events: Iterable[Row], *, after: Mapping[str, int] = _NONE) -> dict[str, pa.Table]:
+    """The rows of both tables, as `tables` places and names them.
+
+    Args:
+        after: how many rows of each table these are to follow.
+    """
+    hits, events = list(hits), list(events)
+    starts = [n * _LINE_BYTES for n in range(after["hits"], after["hits"] + len(hits))]
+    places = {
+        "source": [0] * len(hits),
+        "byte_start": starts,
+        "byte_end": [start + _LINE_BYTES - 1 for start in starts],
+    }
+    names = {"event_id": [f"e{n:07}" for n in range(after["events"], after["events"] + len(events))]}
+    return {"hits": _typed(hits, HIT_COLUMNS, places), "events": _typed(events, EVENT_COLUMNS, names)}
 
 
-def tables_of(rows: Mapping[str, pa.Table], *, shuffled: int | None = None, threads: int = 2) -> Tables:
+def tables_of(rows: Mapping[str, pa.Table], *, shuffled: int | None = None, threads: int = 1) -> Tables:
     """As `tables`, over rows that are typed already."""
     connection = ibis.duckdb.connect()
     connection.raw_sql(f"SET threads = {threads}")
@@ -93,11 +101,20 @@ def rows_of(table: Any) -> list[dict[str, Any]]:
     return rows
 
 
-def _typed(rows: Sequence[Row], columns: Mapping[str, str]) -> pa.Table:
-    unknown = sorted({name for row in rows for name in row} - set(columns))
-    if unknown:
+def _typed(
+    rows: Sequence[Row], columns: Mapping[str, str], given: Mapping[str, Sequence[int] | Sequence[str]]
+) -> pa.Table:
+    """The rows as columns; what a row does not say of itself is as it is given."""
+    said = set().union(*rows)
+    if unknown := sorted(said - set(columns)):
         raise ValueError(f"no such columns: {unknown}")
-    made = {name: pa.array([row.get(name) for row in rows], type=_ARROW[kind]) for name, kind in columns.items()}
+    made: dict[str, pa.Array] = {}
+    for name, kind in columns.items():
+        if name in given:
+            values = [row.get(name, one) for row, one in zip(rows, given[name], strict=True)]
+        else:
+            values = [row.get(name) for row in rows] if name in said else [None] * len(rows)
+        made[name] = pa.array(values, type=_ARROW[kind])
     return pa.table(made)
 
 

@@ -137,3 +137,16 @@ def test_where_few_of_a_ring_act_the_others_are_not_named_with_it():
 
     assert named(3) == {"g0", "g1", "g2"}
     assert named(6) == {f"g{n}" for n in range(9)}
+
+
+def test_who_came_in_one_batch_with_those_who_act_is_named_where_one_in_five_does():
+    rings = Rings()
+    rings.add([Edge(member=account(f"g{n}"), kind="cohort", value="one evening") for n in range(20)])
+    rings.add([Edge(member=account(name), kind="device", value="phone") for name in ("g0", "cousin")])
+    (ring,) = rings.found()
+
+    def named(acting):
+        return {m.id for one in said_of(ring, deeds(acting)) if one.code == "rings.acts_trade" for m in one.members}
+
+    assert named(4) == {"g0", "g1", "g2", "g3"}
+    assert named(5) == {f"g{n}" for n in range(20)}

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 import pytest
 
 from shouhao.detect.model import Says, Subject, Suspicion, Wanted
-from shouhao.detect.rings.joining import Ring
-from shouhao.detect.rings.methods import SAME_METHOD, same_method
+from shouhao.detect.rings.crews import Worked
+from shouhao.detect.rings.joining import Edge, Ring, RingEdge
+from shouhao.detect.rings.methods import SAME_METHOD, same_method, works_alike
 from shouhao.detect.scoring import findings
 
 EVERYBODY = 1_000
@@ -80,6 +81,43 @@ def test_the_more_telling_way_of_working_holds_and_weak_reasons_do_not_count() -
         tuple(account(n) for n in range(10, 16)),
         tuple(account(n) for n in range(5)),
     ]
+
+
+def test_who_is_ready_for_a_slot_is_of_the_pair_whether_or_not_anything_is_said_of_them() -> None:
+    said = [works(n, "hand_over.prepared", n + 50) for n in range(3)]
+    (found,) = told(said)
+    assert found.members == tuple(account(n) for n in (0, 1, 2, 50, 51, 52))
+    assert not told([works(n, "swapped_patients.edited", n + 50) for n in range(3)])
+
+
+def ring_by(*ties: tuple[str, str]) -> Ring:
+    """A ring of the first six, by kinds and values of what they share."""
+    members = tuple(account(n) for n in range(6))
+    edges = [
+        RingEdge(edge=Edge(member=one, kind=kind, value=value), shared_by=2, weight=4.0, bridge=False)  # type: ignore[arg-type]
+        for one in members
+        for kind, value in ties
+    ]
+    return Ring(id="ring-1", members=members, edges=tuple(edges))
+
+
+def test_a_ring_that_shows_only_who_had_a_slot_is_laid_beside_those_who_had_none() -> None:
+    said = pairs(6)
+    by_slots = ring_by(("hand_over", "a>b"), ("payer", "purse"), ("cohort", "payer purse"))
+    assert told(said, by_slots)[0].members == tuple(account(n) for n in range(12))
+    for tie in (("device", "phone"), ("cohort", "series ip 192.0.2.1")):
+        assert told(said, ring_by(("hand_over", "a>b"), tie))[0].members == tuple(account(n) for n in range(6, 12))
+    assert not told(pairs(3), by_slots)  # it is told as a ring already
+
+
+def test_crews_of_one_method_that_keep_other_days_are_told_apart() -> None:
+    said = [works(n, "swapped_patients.edited") for n in range(24)]
+    on = [frozenset(range(8)), frozenset({0, 3, 5, 6})]
+    worked = {account(n).id: Worked(days=on[n % 2] - {n % 5}) for n in range(24)}
+    found = list(same_method([], said, everybody=EVERYBODY, worked=worked, crowd=dict.fromkeys(range(8), 500)))
+    assert [one.members for one in found] == [tuple(account(n) for n in range(k, 24, 2)) for k in (0, 1)]
+    assert all("keep the same days" in one.says.en for one in found)
+    assert works_alike([], said) == {account(n).id for n in range(24)}
 
 
 def test_the_order_in_which_it_was_said_changes_nothing() -> None:

@@ -14,6 +14,7 @@ from detect.tables import tables
 from shouhao.detect import evidence
 from shouhao.detect.model import Suspicion
 from shouhao.detect.rings.joining import edges_in
+from shouhao.detect.rings.workdays import workdays
 from shouhao.detect.rules import DETECTORS
 from shouhao.detect.speaks_for import SpeaksFor
 
@@ -32,6 +33,8 @@ _SMALL = {  # what suits some thousands of rows, not what decides a result
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",  # compiling would take longer than all rows do
     "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.constraintPropagation.enabled": "false",  # looks through every plan for filters that might save rows
+    "spark.sql.maxPlanStringLength": "1000",  # nobody reads them
     "spark.sql.shuffle.partitions": "1",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
@@ -45,6 +48,10 @@ def _everything() -> Rows:
     for kind in DETECTORS:
         rows = rows.plus(example_of(kind).guilty)
     return rows
+
+
+def _work(over):
+    return workdays(over, [one["account_id"] for one in honest_week(people=_PEOPLE).events if one.get("account_id")])
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +98,12 @@ def test_a_detector_counts_and_says_the_same_on_a_cluster(both, kind):
 def test_what_ties_accounts_is_the_same_on_a_cluster(both):
     here, there = both
     assert _rows(edges_in(there).to_pyarrow()) == _rows(edges_in(here).to_pyarrow())
+
+
+def test_when_accounts_worked_is_the_same_on_a_cluster(both):
+    here, there = ({name: _rows(one.to_pyarrow()) for name, one in _work(over).items()} for over in both)
+    assert all(here.values())
+    assert there == here
 
 
 def test_what_speaks_for_people_is_the_same_on_a_cluster(both):

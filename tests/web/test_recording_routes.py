@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flows.searching import OTHERS, WANTED, photograph, record, walkers
+from flows.searching import OTHERS, WANTED, photograph, recorded
 from lawful import go_live, make_lawful
 from shouhao.kernel.clock import DAY_US
 from shouhao.staff.model import ROLES
@@ -57,7 +57,7 @@ def searching(
     folder = tmp_path / "handed-in"
     folder.mkdir()
     monkeypatch.setenv("SHOUHAO_RECORDINGS_DIR", str(folder))
-    record(folder / "20260302083000.mp4", walkers(faces_dir, OTHERS[0], WANTED), seconds=6)
+    (folder / "20260302083000.mp4").write_bytes(recorded(faces_dir, OTHERS[0], WANTED))
     (folder / "link.mp4").symlink_to(tmp_path)
     with served(sqlite_url, tmp_path) as hospital:
         db = hospital.system.db

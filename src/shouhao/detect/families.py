@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Literal
 
 Family = Literal[
-    "machine",  # faster or steadier than a hand
+    "machine",  # faster, steadier or more tireless than people are
     "addresses",  # more networks than one person has
     "identity",  # more accounts than people
     "trade",  # slots that change hands
@@ -60,6 +60,7 @@ _BY_DETECTOR: Mapping[str, Family] = MappingProxyType(
         "hammering": "machine",
         "hand_over": "trade",
         "metronomes": "machine",
+        "regulars": "machine",  # as quick, by much practice
         "rotation": "addresses",
         "sign_up_phones": "identity",
         "snipers": "machine",

@@ -18,7 +18,8 @@ from shouhao.detect.model import TABLES, Detector, Source, Speaks, Subject, Susp
 from shouhao.detect.rings.bonds import bonds
 from shouhao.detect.rings.company import company
 from shouhao.detect.rings.joining import Ring, Rings, belongs, patients_of, with_patients
-from shouhao.detect.rings.methods import same_method
+from shouhao.detect.rings.methods import same_method, works_alike
+from shouhao.detect.rings.workdays import crowd_of, workdays, worked_of
 from shouhao.detect.rules import DETECTORS
 from shouhao.detect.scoring import Finding, ScoringPolicy, findings
 from shouhao.detect.speaks_for import SpeaksFor
@@ -115,7 +116,7 @@ def analyze(
     for judge, of in kept:
         said += judge.judge_rings(of, ring_of)
     everybody = _everybody(tables)
-    told_together = list(same_method(found_rings, said, everybody=everybody)) if relations else []
+    told_together = _told_together(tables, found_rings, said, everybody) if relations else []
     said += [*company(found_rings, said, everybody=everybody), *told_together]
     speaks = SpeaksFor(about={one.subject for one in said})
     if any(isinstance(one, Suspicion) for one in said):
@@ -150,6 +151,18 @@ def _rings(tables: Tables, said: Iterable[Suspicion | Speaks]) -> tuple[Ring, ..
     rings.add(bonds(tables, list(said), everybody=_everybody(tables)))
     found = rings.found()
     return with_patients(found, patients_of(tables, found).to_pyarrow()) if found else ()
+
+
+def _told_together(
+    tables: Tables, rings: Sequence[Ring], said: Sequence[Suspicion | Speaks], everybody: int
+) -> list[Suspicion]:
+    """Who works in one way, by the days and hours they keep."""
+    asked = works_alike(rings, said)
+    if not asked:
+        return []
+    found = {name: table.to_pyarrow() for name, table in workdays(tables, asked).items()}
+    worked, crowd = worked_of(found["deeds"]), crowd_of(found["crowd"])
+    return list(same_method(rings, said, everybody=everybody, worked=worked, crowd=crowd))
 
 
 def _everybody(tables: Tables) -> int:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from shouhao.kernel.clock import SECOND_US
 
@@ -67,6 +66,9 @@ class Tracker:
 
     def __init__(self, rules: TrackRules | None = None) -> None:
         """Begin with nobody."""
+        from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - heavy, and servers that track nobody know us
+
+        self._assign = linear_sum_assignment
         self._rules = rules or TrackRules()
         self._tracks: list[_Track] = []
         self._next = 0
@@ -111,7 +113,7 @@ class Tracker:
         if not len(some) or not free:
             return free
         costs = np.stack([self._costs(track, boxes[some], at_us) for track in free])
-        rows, columns = linear_sum_assignment(costs)
+        rows, columns = self._assign(costs)
         left = set(range(len(free)))
         for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
             if costs[row, column] < _FARTHEST:

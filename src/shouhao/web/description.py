@@ -107,8 +107,8 @@ class Api(FastAPI):
         self.state.system = system
         self._more = more or {}
         handlers.install(self)
-        for router in routers:
-            self.include_router(router)
+        for router in routers:  # `include_router` would make each of its routes once more, for every app
+            self.router.routes.extend(router.routes)
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document, made once."""

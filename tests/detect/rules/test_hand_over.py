@@ -6,7 +6,7 @@ import pytest
 
 from detect.bookings import all_of, event, handed_over, slot_of
 from detect.detector_checks import suspicions, told
-from detect.examples.hand_over import SOLD_US, passed_on, sales
+from detect.examples.hand_over import SOLD_US, newcomers, passed_on, prepared, sales
 from detect.people import DAY_US, HOUR_US, MINUTE_US, SECOND_US, Rows, honest_week
 from detect.tables import rows_of, tables
 from shouhao.detect.counted.retakes import Retake, StrangerPolicy, judged, snatchers
@@ -244,3 +244,18 @@ def test_who_is_fast_with_everybodys_slots_explains_the_gap():
     assert snatchers(watcher, StrangerPolicy()) == {account("watcher")}
     knows_them = [replace(one, related=("device",)) for one in watcher]
     assert not snatchers(knows_them, StrangerPolicy())
+
+
+def test_who_was_ready_for_one_slot_is_a_lead_and_no_more_for_the_buyer_may_be_told_to():
+    rows = prepared(6)
+    for row in rows.events:
+        name = str(row["account_id"])
+        if name.startswith("ready"):  # each takes for one buyer alone
+            row["account_id"] = f"{name}-{row['patient_id']}"
+    over = tables(events=honest_week().plus(rows).plus(newcomers(3)).events)
+    said = [one for one in suspicions(told(HandOver(), over)) if one.code == "hand_over.prepared"]
+    once = {one.subject.id: one.weight for one in said if one.subject.id.startswith("ready")}
+    assert len(once) == 6
+    assert max(once.values()) <= 3
+    assert max(one.weight for one in said if one.subject.id.startswith("holder")) > 3
+    assert not any(one.subject.id.startswith("newcomer") for one in said)

@@ -1,5 +1,7 @@
 """Farms, fleets, swaps, faces, staff and visits: the honest who look like them."""
 
+from collections import defaultdict
+
 import pytest
 
 from detect.bookings import all_of, event, handed_over, slot_of
@@ -96,6 +98,30 @@ def test_a_series_that_is_spread_over_a_block_of_addresses_is_one():
     for n, row in enumerate(rows.events):
         row["ip"] = f"198.18.9.{n + 1}"
     assert "serial8" in accused(Fleets, rows)
+
+
+def test_series_of_one_night_are_of_one_hand_unless_their_accounts_show_whose_they_are():
+    """Four blocks of addresses in one night: two gangs with two each, whose accounts go between their own two later."""
+    rows = all_of(created(9, name=f"b{block}-") for block in range(4))
+    for n, row in enumerate(rows.events):
+        row["ip"] = f"198.51.{row['account_id'][1]}.{n + 1}"
+    later = Rows(
+        events=[
+            event("viewed", AT_US + n * HOUR_US, {}, f"b{block}-{n}", "p", ip=f"198.51.{block ^ 1}.{99 + n}")
+            for block in range(4)
+            for n in range(3)
+        ]
+    )
+
+    def hands(rows):
+        of = defaultdict(set)
+        for one in suspicions(told(Fleets(), tables(events=honest_week().plus(rows).events))):
+            if one.cohort is not None:
+                of[one.cohort].add(one.subject.id.partition("-")[0])
+        return sorted(map(sorted, of.values()))
+
+    assert hands(rows) == [["b0", "b1", "b2", "b3"]]
+    assert hands(rows.plus(later)) == [["b0", "b1"], ["b2", "b3"]]
 
 
 def test_the_platforms_own_registrations_are_placed_by_the_first_sign_in():
@@ -235,6 +261,40 @@ def test_too_few_colleagues_are_no_pattern():
         added("only", n, release_us(0) + 15 * HOUR_US + n * MINUTE_US, patient=f"p{n}", came=False) for n in range(12)
     )
     assert not accused(Insiders, alone.plus(colleagues(3)))
+
+
+def unattended(staff, bound_by=()):
+    """Extra slots to which nobody comes; some accounts have bound their patients the day before."""
+    rows = all_of(
+        added(staff, n, AT_US + n * 17 * MINUTE_US, patient=f"{staff}-empty{n}", came=n % 5 == 0) for n in range(12)
+    )
+    for n, account in enumerate(bound_by):
+        rows.events.append(event("patient_bound", AT_US - DAY_US, {}, account, f"{staff}-empty{n}"))
+    return rows
+
+
+def test_who_has_just_bound_whom_staff_add_for_in_vain_is_a_lead_and_with_other_staff_is_not():
+    kind = added("nurse4", 41, AT_US, patient="aunt", came=True)
+    kind.events.append(event("patient_bound", AT_US - DAY_US, {}, "niece", "aunt"))
+    named = accused(Insiders, all_of([colleagues(), unattended("vain", ["buyer"]), kind]))
+    assert {"vain", "buyer"} <= named
+    assert not {"niece", "nurse4"} & named
+
+
+def test_where_people_are_often_fitted_in_just_after_they_were_bound_that_says_nothing_of_their_accounts():
+    rows = colleagues()
+    for n, row in enumerate([row for row in rows.events if row["kind"] == "extra_slot_added"]):
+        if n % 4 == 0:
+            rows.events.append(event("patient_bound", row["at_us"] - DAY_US, {}, f"kin{n}", row["patient_id"]))
+    named = accused(Insiders, rows.plus(unattended("vain", ["buyer"])))
+    assert "vain" in named
+    assert "buyer" not in named
+
+
+def test_two_of_one_mind_do_not_hide_each_other():
+    named = accused(Insiders, all_of([colleagues(10, 2), unattended("vain"), unattended("idle")]))
+    assert {"vain", "idle"} <= named
+    assert not {f"nurse{n}" for n in range(10)} & named
 
 
 def test_somebody_who_is_ill_for_a_week_and_misses_three_is_not_accused():

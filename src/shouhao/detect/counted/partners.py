@@ -25,6 +25,7 @@ class PartnerPolicy:
     least_weight: float = 2.0  #: seven to one; less happens, and rings pool it
     most: float = 6.0
     takes: int = 2  #: people for whom a taker prepared: who buys for oneself does so once
+    once_most: float = 3.0  #: for whoever did so once: the buyer, or who works for the seller; a lead
     inside_times: int = 2  #: beyond what joins the circle
     least_inside_weight: float = 3.0
 
@@ -40,17 +41,20 @@ def prepared_hand_overs(each: Sequence[Prepared], policy: PartnerPolicy | None =
         takes[one.retake.taker].append(one)
     for seller, of in _in_order(gives):
         takers = {taker for giver, taker in pairs if giver == seller}
-        yield from _told(seller, of, takers, policy)
+        yield from _told(seller, of, takers, policy, most=policy.most)
     for taker, of in _in_order(takes):
         givers = {giver for giver, other in pairs if other == taker}
         ready = {one.retake.taker_patient for one in of if one.lead_us is not None and one.retake.seller in givers}
-        if len(ready) >= policy.takes:
-            yield from _told(taker, of, givers, policy)
+        yield from _told(
+            taker, of, givers, policy, most=policy.most if len(ready) >= policy.takes else policy.once_most
+        )
 
 
-def _told(who: Subject, of: Sequence[Prepared], others: set[Subject], policy: PartnerPolicy) -> Iterator[Suspicion]:
+def _told(
+    who: Subject, of: Sequence[Prepared], others: set[Subject], policy: PartnerPolicy, *, most: float
+) -> Iterator[Suspicion]:
     ready = [one for one in of if one.lead_us is not None and {one.retake.seller, one.retake.taker} & others]
-    weight = weight_of(together(one.p for one in of), most=policy.most)
+    weight = weight_of(together(one.p for one in of), most=most)
     if not ready or weight < policy.least_weight:
         return
     leads = sorted(one.lead_us or 0 for one in ready)

@@ -37,10 +37,12 @@ def series_of(tables: Tables, *, gap_us: int, least: int) -> Mapping[str, Table]
     active = met.group_by("place_kind", "place", "run").agg(active=met.account_id.nunique())
     at_series = there.semi_join(series, ["place_kind", "place"])
     sizes = at_series.group_by("place_kind", "place").agg(accounts_there=at_series.account_id.nunique())
+    made_there = runs.semi_join(series, ["place_kind", "place", "run"])
     return {
         "series": series.join(active, ["place_kind", "place", "run"]).join(sizes, ["place_kind", "place"]),
-        "series_accounts": runs.semi_join(series, ["place_kind", "place", "run"])
-        .select("place_kind", "place", "run", "account_id")
+        "series_accounts": made_there.select("place_kind", "place", "run", "account_id").distinct(),
+        "series_met": at_series.semi_join(made_there, "account_id")
+        .select("place_kind", "place", "account_id")
         .distinct(),
         "registered": outside.agg(
             registered=ibis.cases((outside.kind == "account_registered", outside.account_id)).nunique(),

@@ -45,7 +45,7 @@ _IN_HITS = ("device", "session_token", "ip")
 _DEED_SAYS = {
     "complaints": ("被投诉", "complained of"),
     "faces": ("人脸异常", "pictures that are not theirs"),
-    "machine": ("机器操作", "acting like a machine"),
+    "machine": ("操作快于常人", "acting like a machine, or quicker than people do"),
     "addresses": ("更换网络地址", "changing addresses"),
     "trade": ("转手号源", "handing slots over"),
     "customers": ("为陆续新绑的就诊人抢号", "coming for ever new patients"),
@@ -65,7 +65,8 @@ class CompanyPolicy:
     shared_per_kind: float = 0.5  #: for each further kind of thing that is shared
     shared_most: float = 3.0
     all_named_share: float = 0.5  #: of the members who act, from which on the others are named as members too
-    close_tie: float = 2.0  #: a phone of four, a child of two; an address at which two were seen is less
+    batch_named_share: float = 0.2  #: likewise, for members of one batch to be named; elsewhere one in hundreds acts
+    close_tie: float = 2.0  #: a phone of four, two patients of two; one patient, or an address of two, is less
     suspected_from: float = 2.0  #: of a family of reasons, for a member to count as suspected
     least_suspected: int = 2
     least_rate: float = 0.002  #: nobody is so rare that one in five hundred is not
@@ -117,14 +118,17 @@ def _deeds(said: Iterable[Suspicion | Speaks], policy: CompanyPolicy) -> dict[Su
 def _named(ring: Ring, mine: Sequence[Mapping[str, Suspicion]], policy: CompanyPolicy) -> tuple[Subject, ...]:
     """Who is named as a member: whoever acts, and where most act, those who are closely tied to them.
 
-    Scalpers have families, and strangers come behind their addresses: one such tie names nobody. Where so few act that
+    Scalpers have families, and strangers come behind their addresses: one such tie names nobody. Who came to be in one
+    batch with them, by a rule that has asked for chance, is neither, and is named where some act. Where so few act that
     the ring is a lead for its sharing alone, everybody is named.
     """
     acting = frozenset(member for member, of in zip(ring.members, mine, strict=True) if of)
     if len(acting) < policy.least_suspected:
         return ring.members
     if len(acting) < policy.all_named_share * len(ring.members):
-        return tuple(member for member in ring.members if member in acting)
+        one_batch = {one.edge.member for one in ring.edges if one.edge.kind == "cohort"}
+        many = len(acting) >= policy.batch_named_share * len(ring.members)
+        return tuple(member for member in ring.members if member in acting or (many and member in one_batch))
     ties = _ties(ring, acting)
     return tuple(member for member in ring.members if member in acting or ties[member] >= policy.close_tie)
 

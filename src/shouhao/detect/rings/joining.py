@@ -34,7 +34,7 @@ Identifier = tuple[IdentifierKind, str]
 #: a hand-over joins its two by itself.
 SUSPECTS_SHARE: tuple[IdentifierKind, ...] = ("device", "payer", "phone", "ip")
 _LEAST_SUSPECTS = 3
-_HAND_OVERS = frozenset({"hand_over.pair", "hand_over.prepared"})
+HAND_OVERS = frozenset({"hand_over.pair", "hand_over.prepared"})
 _MILLI = 1000
 
 
@@ -54,7 +54,7 @@ class RingPolicy:
                 "session_token": 4.0,
                 "hand_over": 4.0,  # the same two, slot after slot
                 "cohort": 2.0,  # a rule has asked whether chance brings them together, however many they are
-                "patient": 3.0,  # two parents of one child
+                "patient": 1.5,  # one is whoever a seller has booked for; two and more are passed around
                 "ip": 1.5,  # a household, a shop
             }
         )
@@ -87,7 +87,7 @@ class RingPolicy:
         ("cohort",),
     )
     undamped: frozenset[IdentifierKind] = frozenset({"cohort"})  #: says as much of many as of two
-    strong: float = 2.0  #: a phone of four, a child of two: these are one
+    strong: float = 2.0  #: a phone of four, two patients of two: these are one
     weak: float = 0.6  #: a purse of a hundred, an address of five: less joins nobody
     density: float = 0.5  #: a community is kept where its pairs share at least this on the average
     least_accounts: int = 3
@@ -334,7 +334,7 @@ def hand_over_edges(said: Iterable[object]) -> list[Edge]:
             event_ids=tuple(sorted(e for wanted in one.wanted for e in wanted.event_ids)),
         )
         for one in said
-        if isinstance(one, Suspicion) and one.code in _HAND_OVERS and one.subject.kind == "account"
+        if isinstance(one, Suspicion) and one.code in HAND_OVERS and one.subject.kind == "account"
         for other in one.members
         if other.kind == "account"
         for who in (one.subject, other)

@@ -12,6 +12,7 @@ from shouhao.detect.rules.hand_over import HandOver
 from shouhao.detect.rules.hot_slots import HotSlots
 from shouhao.detect.rules.insiders import Insiders
 from shouhao.detect.rules.metronomes import Metronomes
+from shouhao.detect.rules.regulars import Regulars
 from shouhao.detect.rules.rotation import Rotation
 from shouhao.detect.rules.sign_up_phones import SignUpPhones
 from shouhao.detect.rules.snipers import Snipers
@@ -33,4 +34,5 @@ DETECTORS: tuple[type[Detector], ...] = (
     Attendance,
     Customers,
     SignUpPhones,
+    Regulars,
 )

@@ -7,7 +7,7 @@ one address makes new ones minute after minute while hardly anybody else is ther
 hospital's own people help newcomers has others on it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import log2
 from typing import Any, ClassVar
@@ -52,6 +52,8 @@ class Policy:
     series_first_weight: float = 3.0  #: one account more than any family: twenty to one
     series_per_doubling: float = 1.0
     series_meet: float = 0.5  #: of the time may be somebody's series, in a wave; with more, two meet by chance
+    visits_share: float = 0.25  #: of a series' accounts, seen where another was made, for both to be of one hand
+    visits_least: int = 3  #: accounts; colleagues who are at two offices are one or two
     most: float = 5.0
     least_weight: float = 3.0
 
@@ -60,7 +62,7 @@ class Fleets:
     """Phones of one purchase, accounts of one evening: see the file."""
 
     code: ClassVar[str] = "fleets"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     needs: ClassVar[frozenset[str]] = frozenset()  # either half speaks alone
 
     def __init__(self, policy: Policy | None = None) -> None:
@@ -247,7 +249,10 @@ def _series(counted: Mapping[str, pa.Table], policy: Policy) -> Iterator[Suspici
     for row in counted["series_accounts"].to_pylist():
         accounts.setdefault((row["place_kind"], row["place"], row["run"]), []).append(row["account_id"])
     best: dict[str, Suspicion] = {}
-    hand_of = _hands(rows, everybody, policy)
+    met: dict[tuple[str, str], set[str]] = {}
+    for row in counted["series_met"].to_pylist():
+        met.setdefault((row["place_kind"], row["place"]), set()).add(row["account_id"])
+    hand_of = _hands(rows, everybody, accounts, met, policy)
     for row in rows:
         expected = _expected_in_series(row, everybody, policy)
         weight = min(
@@ -275,27 +280,48 @@ def _series(counted: Mapping[str, pa.Table], policy: Policy) -> Iterator[Suspici
 
 
 def _hands(
-    rows: Sequence[Mapping[str, Any]], everybody: Mapping[str, Any], policy: Policy
+    rows: Sequence[Mapping[str, Any]],
+    everybody: Mapping[str, Any],
+    accounts: Mapping[tuple[str, str, int], Sequence[str]],
+    met: Mapping[tuple[str, str], Collection[str]],
+    policy: Policy,
 ) -> dict[tuple[str, str, int], str]:
-    """Which series one hand has made: those of one place, and those that were made at one time.
+    """Which series one hand has made: those of one place, of accounts that go to each other's places, or of one time.
 
-    A box of SIM cards goes out by several networks in turn. Where series are so many that two meet by chance, only the
-    place counts.
+    A box of SIM cards goes out by several networks in turn, on the night on which it makes accounts and later. Where
+    accounts are seen at the places of other series, that tells who belongs together; where they are not, one time does,
+    unless series are so many that two meet by chance.
+
+    Args:
+        met: series accounts that were ever at each place.
     """
     span_us = max(1, everybody["until_us"] - everybody["from_us"])
     busy_us = sum(row["last_at_us"] - row["first_at_us"] + policy.series_gap_us for row in rows)
     by_time = policy.series_waves * busy_us <= policy.series_meet * span_us
     runs = sorted(rows, key=lambda r: (r["first_at_us"], r["place_kind"], r["place"]))
+    made = [frozenset(accounts[_run_of(row)]) for row in runs]
+    there = [frozenset(met.get((row["place_kind"], row["place"]), ())) for row in runs]
+
+    def visits(n: int, k: int) -> bool:
+        return len(made[n] & there[k]) >= max(policy.visits_least, policy.visits_share * len(made[n]))
+
+    pairs = [(k, n) for n in range(len(runs)) for k in range(n)]
+    tied = {pair for pair in pairs if visits(*pair) or visits(*reversed(pair))}
+    placed = {n for pair in tied if not made[pair[0]] & made[pair[1]] for n in pair if not _one_place(runs, *pair)}
     hand = list(range(len(runs)))
-    for n, one in enumerate(runs):
-        for k, before in enumerate(runs[:n]):
-            at_once = by_time and one["first_at_us"] <= before["last_at_us"]
-            if at_once or (one["place_kind"], one["place"]) == (before["place_kind"], before["place"]):
-                hand = [min(hand[k], hand[n]) if known in {hand[k], hand[n]} else known for known in hand]
-    return {
-        (row["place_kind"], row["place"], row["run"]): f"{runs[hand[n]]['place_kind']} {runs[hand[n]]['place']}"
-        for n, row in enumerate(runs)
-    }
+    for k, n in pairs:
+        at_once = by_time and runs[n]["first_at_us"] <= runs[k]["last_at_us"] and not placed & {k, n}
+        if at_once or (k, n) in tied or _one_place(runs, k, n):
+            hand = [min(hand[k], hand[n]) if known in {hand[k], hand[n]} else known for known in hand]
+    return {_run_of(row): f"{runs[hand[n]]['place_kind']} {runs[hand[n]]['place']}" for n, row in enumerate(runs)}
+
+
+def _run_of(row: Mapping[str, Any]) -> tuple[str, str, int]:
+    return row["place_kind"], row["place"], row["run"]
+
+
+def _one_place(runs: Sequence[Mapping[str, Any]], k: int, n: int) -> bool:
+    return (runs[k]["place_kind"], runs[k]["place"]) == (runs[n]["place_kind"], runs[n]["place"])
 
 
 def _expected_in_series(row: Mapping[str, Any], everybody: Mapping[str, Any], policy: Policy) -> float:

@@ -57,7 +57,7 @@ class HandOver:
     """One returns, the other takes: see the file."""
 
     code: ClassVar[str] = "hand_over"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     needs: ClassVar[frozenset[str]] = frozenset({"events.kind", "events.slot_id"})
 
     def __init__(self, policy: Policy | None = None) -> None:

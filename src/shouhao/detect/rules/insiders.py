@@ -3,7 +3,9 @@
 Staff are held against their colleagues: of the same department where enough of them add slots, of the house
 otherwise. A night shift works at night, a chronic patient is fitted in every week by the same doctor and comes; what
 is out of pattern is one who adds at hours when the others do not, for people who do not come, paid for by the same
-purse, for members of a ring, or for people whom somebody's account has only just bound, who are then leads as well.
+purse, for members of a ring, or for people whom somebody's account has only just bound. Those accounts are leads as
+well, and so is one that has just bound whom a colleague fits in whose extra slots stay empty: two things that have
+nothing to do with each other, and of which one at least hardly ever happens in these data.
 Looks without need are looks at a patient of whom nothing else is known for a week around.
 """
 
@@ -17,7 +19,7 @@ from ibis.expr.types import Table
 
 from shouhao.detect.counted.extra_slots import extras, looks_without_need, newly_bound
 from shouhao.detect.model import Says, Speaks, Subject, Suspicion, Tables, Wanted
-from shouhao.detect.odds import Usual, usual, weight_of
+from shouhao.detect.odds import Usual, rarity, usual, weight_of
 from shouhao.kernel.clock import DAY_US
 
 _OWASP = "OAT-021 Denial of Inventory"
@@ -31,6 +33,7 @@ class Policy:
     opens_hour: int = 7  #: local; from then on somebody is at the desk
     closes_hour: int = 19
     least_colleagues: int = 5  #: who do the same; with fewer there is no pattern to be out of
+    least_near: int = 30  #: extra slots that colleagues of the department added; with fewer the house is asked
     least: int = 5  #: extra slots, or patients looked at, of the kind
     purse_patients: int = 3  #: paid for by one purse or account: a family needs an extra slot for one, perhaps two
     new_within_us: int = 14 * DAY_US  #: a patient who was bound so shortly before is new to the account
@@ -45,7 +48,7 @@ class Insiders:
     """Staff out of pattern: see the file."""
 
     code: ClassVar[str] = "insiders"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     needs: ClassVar[frozenset[str]] = frozenset({"events.kind", "events.staff_id"})
 
     def __init__(self, policy: Policy | None = None) -> None:
@@ -65,13 +68,19 @@ class Insiders:
         """Suspicions, by staff."""
         rows = _sorted(counted["extras"])
         few = _of_few_purses(rows, self.policy)
+        unattended: list[Suspicion] = []
         for pattern, kind in (
             ("off_hours", lambda row: bool(row["off_hours"])),
             ("nobody_came", lambda row: bool(row["decided"] and not row["came"])),
             ("one_purse", lambda row: (row["staff_id"], _purse(row)) in few),
         ):
-            yield from _out_of_pattern(rows, pattern, kind, self.policy)
-        yield from _for_new(rows, counted["new"], self.policy)
+            said = list(_out_of_pattern(rows, pattern, kind, self.policy))
+            yield from said
+            unattended += said if pattern == "nobody_came" else []
+        bound_by = {row["event_id"]: row["bound_by"] for row in counted["new"].to_pylist()}
+        favouring = list(_for_new(rows, bound_by, self.policy))
+        yield from favouring
+        yield from _recipients(rows, bound_by, favouring, unattended, self.policy)
         yield from _lookers(counted["looks"], self.policy)
 
     def judge_rings(
@@ -138,6 +147,10 @@ def _out_of_pattern(
             continue
         near = [count for other, count in counts.items() if other != staff and home[other] == home[staff]]
         everybody = [count for other, count in counts.items() if other != staff]
+        if pattern != "off_hours":  # a shift that two may share
+            near, everybody = _but_one(near), _but_one(everybody)
+        if sum(of_one for of_one, _ in near) < policy.least_near:
+            near = []
         rate = usual(near, least_people=policy.least_colleagues) or usual(
             everybody, least_people=policy.least_colleagues
         )
@@ -148,35 +161,69 @@ def _out_of_pattern(
             yield _told(staff, [row for row in of if kind(row)], pattern, n, rate, weight, policy)
 
 
-def _for_new(rows: Sequence[Row], new: pa.Table, policy: Policy) -> Iterator[Suspicion]:
-    """Staff who add for people just bound, and the accounts that bound them."""
-    bound_by = {row["event_id"]: row["bound_by"] for row in new.to_pylist()}
-    for of_staff in _out_of_pattern(rows, "for_new", lambda row: row["event_id"] in bound_by, policy):
-        events = [event for wanted in of_staff.wanted for event in wanted.event_ids]
-        slots: dict[str, list[str]] = defaultdict(list)
-        for event in events:
-            slots[bound_by[event]].append(event)
-        if len(slots) < policy.recipients:
+def _but_one(counts: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Without the one who does it most beyond the rest: two of one mind would hide each other."""
+    share = sum(k for _, k in counts) / max(1, sum(n for n, _ in counts))
+    ordered = sorted(counts, key=lambda count: (count[1] - share * count[0], count))
+    return ordered[:-1]
+
+
+def _for_new(rows: Sequence[Row], bound_by: Mapping[str, str], policy: Policy) -> Iterator[Suspicion]:
+    """Staff who add for people just bound, by several accounts."""
+    for one in _out_of_pattern(rows, "for_new", lambda row: row["event_id"] in bound_by, policy):
+        accounts = {bound_by[event] for wanted in one.wanted for event in wanted.event_ids}
+        if len(accounts) >= policy.recipients:
+            yield one
+
+
+_RECIPIENT_SAYS = {
+    "insiders.for_new": (
+        "所绑定就诊人取得 {k} 个加号，均由同一名工作人员为多个账号的新绑就诊人添加",
+        "{k} extra slots went to patients it had just bound; the member of staff does so for several accounts",
+    ),
+    "insiders.nobody_came": (
+        "所绑定就诊人取得 {k} 个加号，由一名所加号多无人到诊的工作人员添加",
+        "{k} extra slots went to patients it had just bound; hardly anybody comes to those of that member of staff",
+    ),
+}
+
+
+def _recipients(
+    rows: Sequence[Row],
+    bound_by: Mapping[str, str],
+    favouring: Sequence[Suspicion],
+    unattended: Sequence[Suspicion],
+    policy: Policy,
+) -> Iterator[Suspicion]:
+    """Accounts that had just bound whom one of those added for; it weighs no more than it is rare with other staff."""
+    of_staff = {one.subject.id: one for one in (*unattended, *favouring)}
+    elsewhere = [row for row in rows if row["staff_id"] not in of_staff]
+    rare = rarity(sum(row["event_id"] in bound_by for row in elsewhere), len(elsewhere))
+    slots: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        if row["staff_id"] in of_staff and row["event_id"] in bound_by:
+            slots[(row["staff_id"], bound_by[row["event_id"]])].append(row)
+    for (staff, account), of in sorted(slots.items()):
+        one = of_staff[staff]
+        weight = min(policy.recipient_most, one.weight, rare)
+        if weight < policy.least_weight:
             continue
-        yield of_staff
-        for account, of in sorted(slots.items()):
-            yield replace(
-                of_staff,
-                subject=Subject(kind="account", id=account),
-                code="insiders.recipient",
-                says=Says(
-                    zh=f"所绑定就诊人取得 {len(of)} 个加号，均由同一名工作人员为多个账号的新绑就诊人添加",
-                    en=f"{len(of)} extra slots went to patients it had just bound, added by one member of staff who "
-                    f"does so for several accounts",
-                ),
-                measured=float(len(of)),
-                expected=0.0,
-                threshold=1.0,
-                weight=min(policy.recipient_most, of_staff.weight),
-                wanted=(Wanted(table="events", event_ids=tuple(of)),),
-                members=(of_staff.subject,),
-                cohort=f"staff {of_staff.subject.id}",
-            )
+        zh, en = _RECIPIENT_SAYS[one.code]
+        yield replace(
+            one,
+            subject=Subject(kind="account", id=account),
+            code="insiders.recipient",
+            says=Says(zh=zh.format(k=len(of)), en=en.format(k=len(of))),
+            measured=float(len(of)),
+            expected=0.0,
+            threshold=1.0,
+            weight=weight,
+            first_at_us=min(row["at_us"] for row in of),
+            last_at_us=max(row["at_us"] for row in of),
+            wanted=(Wanted(table="events", event_ids=tuple(row["event_id"] for row in of)),),
+            members=(one.subject,),
+            cohort=f"staff {staff}",
+        )
 
 
 def _home(rows: Sequence[Row]) -> str:
