@@ -13,7 +13,7 @@ import ibis
 from ibis.expr.types import BooleanValue, IntegerValue, StringValue, Table
 
 from shouhao.detect.identifiers import in_house
-from shouhao.detect.model import SubjectKind, Tables
+from shouhao.detect.model import OPERATION, STATIC_PATH, SubjectKind, Tables
 from shouhao.kernel.clock import MINUTE_US
 
 #: Whom rows are counted for, and by which column.
@@ -42,9 +42,6 @@ OPERATIONS = (
 )
 HEADS: tuple[SubjectKind, ...] = ("session", "device", "account")  #: who may be behind an address, the nearest first
 FLEETING = 2  #: an identity with no more rows than this may have been made up for them
-_STATIC = (
-    r"(?i)\.(css|js|mjs|map|png|jpe?g|gif|webp|avif|ico|svg|woff2?|ttf|otf|eot|mp[34]|webm|wxss|wasm|txt|xml)(\?|$)"
-)
 
 
 def kinds_in(tables: Tables, name: str) -> tuple[SubjectKind, ...]:
@@ -54,8 +51,10 @@ def kinds_in(tables: Tables, name: str) -> tuple[SubjectKind, ...]:
 
 def is_operation(hits: Table) -> BooleanValue:
     """Whether a request is one that somebody meant; one whose path is unknown is."""
+    if OPERATION in hits.columns:
+        return hits[OPERATION]
     path = hits.path
-    fetched = path.contains(".") & path.re_search(_STATIC)
+    fetched = path.contains(".") & path.re_search(STATIC_PATH)
     return ~fetched.fill_null(False)  # noqa: FBT003 - Ibis
 
 

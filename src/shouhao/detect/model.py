@@ -37,6 +37,12 @@ HIT_COLUMNS: Mapping[str, str] = {
     "account_id": "string",
     "latency_ms": "float64",
 }
+#: Beside them where logs were read into `hits`: whether somebody meant the request, told once of each distinct path.
+OPERATION = "operation"
+#: What comes along with a page: pictures, styles, scripts.
+STATIC_PATH = (
+    r"(?i)\.(css|js|mjs|map|png|jpe?g|gif|webp|avif|ico|svg|woff2?|ttf|otf|eot|mp[34]|webm|wxss|wasm|txt|xml)(\?|$)"
+)
 #: Columns of `events` beyond those of kernel/events.py (`at_us` and `released_at_us` for the instants, `detail` as JSON
 #: text). Both are null for events that the platform hands over itself.
 EVENT_PLACES: Mapping[str, str] = {"source": "int32", "byte_start": "int64", "byte_end": "int64"}

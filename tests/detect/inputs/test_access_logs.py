@@ -12,7 +12,7 @@ from detect.inputs.made_up_lines import at, combined, escaped, time_local
 from shouhao.detect.inputs.access_logs import read_access_logs
 from shouhao.detect.inputs.problems import RULES, Problems
 from shouhao.detect.inputs.read import read_inputs
-from shouhao.detect.model import HIT_COLUMNS
+from shouhao.detect.model import HIT_COLUMNS, OPERATION
 from shouhao.kernel.errors import InvalidInput
 
 MAIN = (
@@ -37,9 +37,9 @@ def read(connection, rows, tmp_path_factory):
         got = rows("SELECT * FROM hits ORDER BY source, byte_start")
         assert got == seen
         types = rows("SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'hits'")
-        wanted = {"string": "VARCHAR", "int32": "INTEGER", "int64": "BIGINT", "float64": "DOUBLE"}
+        wanted = {"string": "VARCHAR", "int32": "INTEGER", "int64": "BIGINT", "float64": "DOUBLE", "bool": "BOOLEAN"}
         assert [(one["column_name"], one["data_type"]) for one in types] == [
-            (column, wanted[kind]) for column, kind in HIT_COLUMNS.items()
+            (column, wanted[kind]) for column, kind in (*HIT_COLUMNS.items(), (OPERATION, "bool"))
         ]
         return got
 
@@ -69,6 +69,7 @@ def test_a_line_of_the_combined_format_is_a_row(read, write):
         "session_token": None,
         "account_id": None,
         "latency_ms": None,
+        "operation": True,
     }
     assert path.read_bytes()[row["byte_start"] : row["byte_end"]].decode() == line
 

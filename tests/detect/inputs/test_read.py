@@ -11,7 +11,7 @@ from detect.inputs.made_up_lines import at, combined, time_local
 from shouhao.detect.inputs.mapping import parse_mapping
 from shouhao.detect.inputs.problems import write_problems
 from shouhao.detect.inputs.read import read_inputs
-from shouhao.detect.model import HIT_COLUMNS
+from shouhao.detect.model import HIT_COLUMNS, OPERATION
 from shouhao.kernel.clock import SECOND_US, iso
 from shouhao.kernel.errors import InvalidInput
 
@@ -191,7 +191,7 @@ def test_ibis_sees_the_relations(connection, write, tmp_path, spooled):
     read_inputs(connection, access_logs=[write("a.log", [combined(), combined(61)])], spool=spool)
     database = ibis.duckdb.from_connection(connection)
     hits = database.table("hits")
-    assert {name: str(kind) for name, kind in hits.schema().items()} == dict(HIT_COLUMNS)
+    assert {name: str(kind) for name, kind in hits.schema().items()} == {**HIT_COLUMNS, OPERATION: "boolean"}
     counted = hits.group_by("ip", minute=hits.at_us // 60_000_000).agg(lines=hits.count()).to_pyarrow()
     assert counted["lines"].to_pylist() == [1, 1]
     assert database.table("events").count().to_pyarrow().as_py() == 0

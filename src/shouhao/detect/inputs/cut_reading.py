@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 
 from shouhao.detect.inputs.cells import Cut, cut_cells
 from shouhao.detect.inputs.lines import Bools, Int64s, Lines
-from shouhao.detect.inputs.sql import EARLIEST_US, LATEST_US, name
-from shouhao.detect.model import HIT_COLUMNS
+from shouhao.detect.inputs.sql import EARLIEST_US, LATEST_US, literal, name
+from shouhao.detect.model import HIT_COLUMNS, OPERATION, STATIC_PATH
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -25,6 +25,11 @@ _TYPES = {"string": "VARCHAR", "int32": "INTEGER", "int64": "BIGINT", "float64":
 #: Columns of which the line does not say anything.
 NONE = {column: f"CAST(NULL AS {_TYPES[kind]})" for column, kind in HIT_COLUMNS.items()}
 _TEXTS = "shouhao_texts"
+
+
+def operation(path: str) -> str:
+    """Whether a request for a path is one that somebody meant, as `counting.is_operation` has it."""
+    return f"NOT coalesce(contains({path}, '.') AND regexp_matches({path}, {literal(STATIC_PATH)}), false)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +67,7 @@ class CutWay:
         made = {
             column: name(column) if column in filled or column in PLACED else NONE[column] for column in HIT_COLUMNS
         }
+        made[OPERATION] = OPERATION if OPERATION in filled else "true"
         if joined:
             made["account_id"] = f"coalesce({made['account_id']}, CAST(joined AS VARCHAR))"
         return f"SELECT {', '.join(f'{sql} AS {name(column)}' for column, sql in made.items())} FROM {relation}"

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from shouhao.detect.inputs.apache_format import Variable
-from shouhao.detect.inputs.cut_reading import NONE, PLACED, CutWay, Steps
+from shouhao.detect.inputs.cut_reading import NONE, PLACED, CutWay, Steps, operation
 from shouhao.detect.inputs.format_json import JsonLine
 from shouhao.detect.inputs.format_text import CarefulText, CutText, Found, QuickText
 from shouhao.detect.inputs.log_format import LogFormat
 from shouhao.detect.inputs.log_variables import ADDRESSES, BYTES, FORWARDED_FOR, INSTANTS, named_for
 from shouhao.detect.inputs.sql import EIGHT_HOURS_US, instant_us, literal, name, seconds_us, time_local_us, zoned_us
-from shouhao.detect.model import HIT_COLUMNS
+from shouhao.detect.model import HIT_COLUMNS, OPERATION
 from shouhao.kernel.errors import InvalidInput
 
 MAPPABLE = (
@@ -54,6 +54,7 @@ class Way:
             cut = "".join(f", {sql} AS {name(column)}" for column, sql in step.items())
             relation = f"(SELECT {kept}{cut} FROM {relation})"
         made = {column: self.columns.get(column, name(column)) for column in HIT_COLUMNS}
+        made[OPERATION] = operation(made["path"])
         if joined:
             made["account_id"] = f"coalesce({made['account_id']}, CAST(joined AS VARCHAR))"
         columns = ", ".join(f"{sql} AS {name(column)}" for column, sql in made.items())
@@ -150,7 +151,8 @@ def _cut_way(
                 fields={variable: way.fields[variable] for variable in writer.fields(columns)}
                 | ({"at_us": way.at_us} if "at_us" in columns else {}),
                 values=values | ({"at_us": "at_us"} if "at_us" in columns else {}),
-                columns={column: way.columns.get(column, name(column)) for column in columns},
+                columns={column: way.columns.get(column, name(column)) for column in columns}
+                | ({OPERATION: operation(way.columns.get("path", name("path")))} if "path" in columns else {}),
             )
         )
     return CutWay(marks=text.marks, cuts=text.cuts, steps=tuple(steps))

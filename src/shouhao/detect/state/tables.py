@@ -14,12 +14,13 @@ import numpy as np
 import pyarrow as pa
 
 from shouhao.detect.inputs.accounts import KEYS
+from shouhao.detect.inputs.cut_reading import operation
 from shouhao.detect.inputs.files import InputFile
 from shouhao.detect.inputs.lines import Int64s, cut, ranges
 from shouhao.detect.inputs.log_times import DatedLines, DatedLog
 from shouhao.detect.inputs.overlaps import Overlap, find_overlaps
 from shouhao.detect.inputs.sql import as_dictionaries, drop_relation, uncompressed
-from shouhao.detect.model import HIT_COLUMNS
+from shouhao.detect.model import HIT_COLUMNS, OPERATION
 from shouhao.detect.state.kept import KeptFile
 from shouhao.kernel.events import Event
 
@@ -68,6 +69,7 @@ def make_hits(
         accounts.append(f"of_{key}")
     made = {"source": "number", "account_id": f"coalesce(h.account_id, {', '.join(accounts)})"}
     columns = ", ".join(f"{made.get(column, f'h.{column}')} AS {column}" for column in HIT_COLUMNS)
+    columns += f", {operation('h.path')} AS {OPERATION}"
     within = "" if until_us is None else f"WHERE h.at_us <= {until_us}"
     drop_relation(connection, "hits")
     with as_dictionaries(connection):
