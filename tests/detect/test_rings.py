@@ -76,6 +76,26 @@ def test_a_gang_on_a_few_phones_with_one_purse_is_one_ring():
     assert not ring.over_one
 
 
+def test_those_for_whom_a_gang_booked_are_not_of_it():
+    """A customer has an account and a patient, and the gang has booked for that patient once; so has a second seller."""
+    booked_for = [edge(f"g{n}", "patient", f"customer{n}") for n in range(9)]
+    own = [edge(f"customer{n}", "patient", f"customer{n}") for n in range(9)]
+    (ring,) = found([*gang(), *booked_for, *own, edge("g0", "patient", "customer5")])
+    assert accounts_of(ring) == {f"g{n}" for n in range(9)}
+
+
+def test_two_gangs_that_served_one_patient_stay_two():
+    other = [replace(one, member=replace(one.member, id=f"h{one.member.id}"), value=f"h{one.value}") for one in gang()]
+    served = [edge("g0", "patient", "p"), edge("hg0", "patient", "p")]
+    assert {len(ring.members) for ring in found([*gang(), *other, *served])} == {9}
+
+
+def test_who_passes_patients_around_belongs_together():
+    edges = [edge(f"g{n}", "patient", f"p{n + k}") for n in range(6) for k in range(4)]
+    (ring,) = found(edges)
+    assert accounts_of(ring) == {f"g{n}" for n in range(6)}
+
+
 def test_phones_that_share_nothing_but_a_wide_purse_still_come_together():
     edges = [edge(f"g{n}", "device", f"phone{n // 8}") for n in range(31)]
     edges += [edge(f"g{n}", "payer", "purse") for n in range(31)]

@@ -40,7 +40,7 @@ def counted_for(tables: Tables, about: Collection[Subject] | None) -> Mapping[st
     if heads is not None:
         counted["networks"] = _networks(heads)
     if {"hits.ip", "hits.path"} <= tables.has:
-        counted["probes"] = _probes(tables)
+        counted["probes"] = _probes(tables, about)
         counted["refreshes"] = _refreshes(tables, about)
     return counted
 
@@ -105,10 +105,10 @@ def _networks(heads: Table) -> Table:
     return united(parts)
 
 
-def _probes(tables: Tables) -> Table:
+def _probes(tables: Tables, about: Collection[Subject] | None) -> Table:
     """Addresses that ask for one thing only, without ever signing in."""
     hits = tables.hits
-    rows = hits.filter(hits.ip.notnull())
+    rows = hits.filter(hits.ip.notnull()) if about is None else hits.semi_join(_named(about, "ip", "ip"), "ip")
     grouped = rows.group_by("ip").agg(
         n=rows.count(),
         first_at_us=rows.at_us.min(),
@@ -133,8 +133,7 @@ def _refreshes(tables: Tables, about: Collection[Subject] | None) -> Table:
             continue
         known = hits.filter(hits[column].notnull())
         if about is not None:
-            named = sorted(one.id for one in about if one.kind == kind)
-            known = known.semi_join(ibis.memtable(pa.table({column: pa.array(named, pa.string())})), column)
+            known = known.semi_join(_named(about, kind, column), column)
         known = known.select(
             id=known[column],
             endpoint=endpoint_of(known.path),
@@ -161,6 +160,11 @@ def _refreshes(tables: Tables, about: Collection[Subject] | None) -> Table:
     if not parts:
         return _nothing(hits)
     return united(parts)
+
+
+def _named(about: Collection[Subject], kind: str, column: str) -> Table:
+    named = sorted(one.id for one in about if one.kind == kind)
+    return ibis.memtable(pa.table({column: pa.array(named, pa.string())}))
 
 
 def _nothing(hits: Table) -> Table:
