@@ -150,3 +150,23 @@ def test_who_came_in_one_batch_with_those_who_act_is_named_where_one_in_five_doe
 
     assert named(4) == {"g0", "g1", "g2", "g3"}
     assert named(5) == {f"g{n}" for n in range(20)}
+
+
+def test_who_pays_by_a_purse_that_is_the_acting_members_own_is_named_with_them():
+    rings = Rings()
+    for n in range(12):
+        rings.add([Edge(member=account(f"g{n}"), kind="payer", value="theirs")])
+        rings.add([Edge(member=account(f"g{n}"), kind="device", value="phone") for _ in range(n < 9)])
+    (ring,) = rings.found()
+
+    def named(acting):
+        return {m.id for one in said_of(ring, deeds(acting)) if one.code == "rings.acts_trade" for m in one.members}
+
+    assert named(9) == {f"g{n}" for n in range(12)}
+    assert named(8) == {f"g{n}" for n in range(9)}  # the ninth is on their phone as well
+
+
+def test_what_is_said_of_a_batch_as_one_makes_no_company():
+    assert said_of(ring_of(9), deeds(7))
+    together = said_of(ring_of(9), deeds(7, code="fleets.quick_together"))
+    assert {one.code for one in together} == {"rings.shared"}

@@ -18,7 +18,7 @@ Family = Literal[
     "partners",  # who takes what they return, however it is taken
     "customers",  # patients who pass through
     "visits",  # who came
-    "hours",  # when staff act
+    "hours",  # when they act, by the clock
     "looks",  # what staff look at
     "favours",  # what staff do for them out of pattern
     "company",  # what those do with whom one belongs together
@@ -32,12 +32,18 @@ _BY_CODE: Mapping[str, Family] = MappingProxyType(
         "face_batches.one_backdrop": "identity",  # a room is shared as a phone is
         "attendance.never_seen_again": "customers",
         "farms.passing_patients": "customers",
+        "fleets.odd_hours": "hours",
+        "fleets.quick_together": "machine",
+        "hand_over.bound_to_take": "customers",
+        "hand_over.by_the_clock": "hours",
+        "hand_over.circle": "partners",
         "hand_over.inside": "partners",
         "hand_over.pair": "partners",
         "hand_over.related": "partners",
         "hand_over.snatches": "machine",
         "insiders.for_new": "customers",
         "insiders.in_rings": "company",
+        "insiders.holder": "favours",
         "insiders.recipient": "favours",
         "insiders.looks_without_need": "looks",
         "insiders.nobody_came": "visits",
@@ -74,9 +80,9 @@ EVERYTHING = "*"
 #: Which causes each thing that speaks for a subject explains; it takes nothing off the others.
 EXPLAINS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        "speaks_for.family": frozenset({"identity", "partners", "company"}),
+        "speaks_for.family": frozenset({"identity", "partners", "favours", "company"}),
         "speaks_for.shared_network": frozenset({"machine", "addresses", "identity"}),
-        "speaks_for.care_home": frozenset({"identity", "visits", "company"}),
+        "speaks_for.care_home": frozenset({"identity", "visits", "favours", "company"}),
         "speaks_for.kiosk": frozenset({EVERYTHING}),
         "speaks_for.staff_window": frozenset({EVERYTHING}),
         "speaks_for.escort_agency": frozenset({"identity", "customers", "company"}),

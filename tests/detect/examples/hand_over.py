@@ -1,4 +1,4 @@
-"""A seller who returns and has the buyer book at once, two that pass slots on, one who snatches, some who prepare."""
+"""A seller whose buyers book at once, two that pass slots on, one who snatches, some who prepare, agree or go round."""
 
 from detect.bookings import all_of, event, handed_over, slot_of
 from detect.detector_checks import Example
@@ -78,18 +78,56 @@ def newcomers(count: int) -> Rows:
     return rows
 
 
+def agreed(count: int, *, seller: str = "punctual") -> Rows:
+    """Given back at a half hour to the second, to buyers who stand ready and are not in too much of a hurry."""
+    return all_of(
+        handed_over(
+            slot_of("dr25", 0, 40 + n),
+            (seller, f"{seller}-name{n}"),
+            (f"{seller}-buyer{n}", f"{seller}-patient{n}"),
+            at_us=SOLD_US + n * HOUR_US + (n + 3) * SECOND_US,
+            gap_us=(5 + n) * SECOND_US,
+        )
+        for n in range(count)
+    )
+
+
+def gone_round(count: int, *, who: str = "round", patients: int = 99) -> Rows:
+    """Three give back and three take, who with whom changes; each taker binds the buyer once the slot is there.
+
+    Args:
+        patients: for how many each taker takes at most.
+    """
+    rows = Rows()
+    for n in range(count):
+        giver, taker = f"{who}-gives{n % 3}", f"{who}-takes{n // 3 % 3}"
+        buyer = f"{taker}-for{(n // 9 * 3 + n % 3) % patients}"
+        at_us, gap_us = SOLD_US + n * 37 * MINUTE_US + 11 * MINUTE_US, (8 + n % 7) * MINUTE_US
+        slot = slot_of("dr26", 1, 40 + n)
+        rows = rows.plus(handed_over(slot, (giver, f"{giver}-name{n}"), (taker, buyer), at_us=at_us, gap_us=gap_us))
+        rows.events.append(event("patient_bound", at_us + gap_us - MINUTE_US, {}, taker, buyer))
+    return rows
+
+
 EXAMPLE = Example(
-    guilty=all_of([sales(4), passed_on(5), snatched(4), prepared(6), newcomers(3)]),
-    too_little=all_of([sales(1), passed_on(2), snatched(2), newcomers(1)]),
+    guilty=all_of([sales(4), passed_on(5), snatched(4), prepared(6), newcomers(3), agreed(3), gone_round(18)]),
+    too_little=all_of([sales(1), passed_on(2), snatched(2), newcomers(1), agreed(1), gone_round(2)]),
     finds=frozenset(
         Subject(kind="account", id=name)
-        for name in ("seller", "left", "right", "watcher", "ready0", "ready1", "holder0", "holder2")
+        for name in (
+            *("seller", "left", "right", "watcher", "ready0", "ready1", "holder0", "holder2", "punctual"),
+            *(f"round-{does}{n}" for does in ("gives", "takes") for n in range(3)),
+        )
     ),
-    codes=frozenset({"hand_over.gaps", "hand_over.pair", "hand_over.snatches", "hand_over.prepared"}),
+    codes=frozenset(
+        f"hand_over.{code}"
+        for code in ("gaps", "pair", "snatches", "prepared", "by_the_clock", "circle", "bound_to_take")
+    ),
     spared=frozenset(
         Subject(kind="account", id=name)
         for name in (
             *(f"seller-buyer{n}" for n in range(4)),
+            *(f"punctual-buyer{n}" for n in range(3)),
             *(f"stranger{n}" for n in range(4)),
             *(f"{who}{n}" for who in ("newcomer", "ill") for n in range(3)),
         )

@@ -9,7 +9,9 @@ NINE_US = release_us(0) + 2 * HOUR_US
 NIGHT_US = release_us(0) + 15 * HOUR_US
 
 
-def added(staff: str, n: int, at_us: int, *, patient: str, came: bool, payer: str | None = None) -> Rows:
+def added(
+    staff: str, n: int, at_us: int, *, patient: str, came: bool, payer: str | None = None, account: str | None = None
+) -> Rows:
     """One extra slot, and whether somebody came two days later."""
     window = {"channel": "window", "staff_id": staff, "device_id": None, "session_token": None, "ip": None}
     slot = slot_of("dr05", 0, 200 + 50 * (sum(staff.encode()) % 37) + n)
@@ -17,7 +19,20 @@ def added(staff: str, n: int, at_us: int, *, patient: str, came: bool, payer: st
     seen = event("checked_in" if came else "no_show", at_us + 2 * DAY_US, slot, "", patient, **window)
     if payer is not None:
         row["payer_id"] = payer
-    return Rows(events=[{**row, "account_id": None}, {**seen, "account_id": None}])
+    return Rows(events=[{**row, "account_id": account}, {**seen, "account_id": account}])
+
+
+def held(count: int) -> Rows:
+    """Adds by day for people who come, each paid for by another purse; three accounts hold them, and a couple's two."""
+    rows = Rows()
+    for n in range(count):
+        at_us = NINE_US + n * 7 * MINUTE_US
+        held = {"payer": f"purse{n}", "account": f"holder{n % 3}"}
+        rows = rows.plus(added("clerk", n, at_us, patient=f"held{n}", came=True, **held))
+    for n in range(2):
+        at_us = NINE_US + (count + n) * 7 * MINUTE_US
+        rows = rows.plus(added("clerk", count + n, at_us, patient=f"spouse{n}", came=True, account="couple"))
+    return rows
 
 
 def colleagues(count: int = 8, each: int = 12) -> Rows:
@@ -28,7 +43,9 @@ def colleagues(count: int = 8, each: int = 12) -> Rows:
             late = c == 1 and n % 6 == 5
             at_us = (NIGHT_US if late else NINE_US) + n * 23 * MINUTE_US // 2
             patient = "chronic" if c == 0 else f"fitted-{c}-{n}"
-            rows = rows.plus(added(f"nurse{c}", n, at_us, patient=patient, came=(n + c) % 9 != 0))
+            rows = rows.plus(
+                added(f"nurse{c}", n, at_us, patient=patient, came=(n + c) % 9 != 0, account=f"of-{patient}")
+            )
     return rows
 
 
@@ -80,22 +97,29 @@ def desk(count: int = 7) -> Rows:
 
 
 EXAMPLE = Example(
-    guilty=all_of([colleagues(), insider(12), favours(9), related(), desk(), looks("curious", 14, needed=False)]),
-    too_little=all_of([colleagues(), insider(3), favours(3), related(), desk(), looks("curious", 3, needed=False)]),
+    guilty=all_of(
+        [colleagues(), insider(12), favours(9), held(12), related(), desk(), looks("curious", 14, needed=False)]
+    ),
+    too_little=all_of(
+        [colleagues(), insider(3), favours(3), held(3), related(), desk(), looks("curious", 3, needed=False)]
+    ),
     finds=frozenset(
         [
-            *(Subject(kind="staff", id=name) for name in ("insider", "friend", "curious")),
+            *(Subject(kind="staff", id=name) for name in ("insider", "friend", "clerk", "curious")),
             *(Subject(kind="account", id=f"recipient{n}") for n in range(4)),
+            *(Subject(kind="account", id=f"holder{n}") for n in range(3)),
         ]
     ),
     codes=frozenset(
         f"insiders.{name}"
-        for name in ("off_hours", "nobody_came", "one_purse", "for_new", "recipient", "looks_without_need")
+        for name in ("off_hours", "nobody_came", "one_purse", "for_new", "recipient", "holder", "looks_without_need")
     ),
     spared=frozenset(
         [
             *(Subject(kind="staff", id=name) for name in ("nurse0", "nurse1", "nurse7", "desk3")),
             Subject(kind="account", id="daughter"),
+            Subject(kind="account", id="couple"),
+            Subject(kind="account", id="of-chronic"),
         ]
     ),
 )

@@ -6,7 +6,7 @@ import pytest
 
 from detect.bookings import all_of, event, handed_over, slot_of
 from detect.detector_checks import suspicions, told
-from detect.examples.hand_over import SOLD_US, newcomers, passed_on, prepared, sales
+from detect.examples.hand_over import SOLD_US, agreed, gone_round, newcomers, passed_on, prepared, sales
 from detect.people import DAY_US, HOUR_US, MINUTE_US, SECOND_US, Rows, honest_week
 from detect.tables import rows_of, tables
 from shouhao.detect.counted.retakes import Retake, StrangerPolicy, judged, snatchers
@@ -140,7 +140,7 @@ def test_a_delay_does_not_hide_that_all_takers_share_the_sellers_phone():
             slot_of("dr20", 0, 40 + n),
             ("slow", f"slow-p{n}"),
             (f"slow-buyer{n}", f"slow-q{n}"),
-            at_us=SOLD_US + n * 3 * HOUR_US,
+            at_us=SOLD_US + 7 * MINUTE_US + n * 3 * HOUR_US,
             gap_us=30 * MINUTE_US + n * 11 * MINUTE_US,
         )
         for n in range(5)
@@ -237,6 +237,106 @@ def test_looks_that_explain_nobody_are_not_believed():
     crowd = [retake(n, gap_us=1_000 + n, tries=5) for n in range(60)]
     (fast, *_) = judged([retake(99, gap_us=1_030, tries=5), *crowd], looks_per_booking=5, policy=StrangerPolicy())
     assert fast.p > 0.4
+
+
+def test_few_comparable_ones_say_how_many_are_short_and_all_how_short():
+    """Of forty here nine are short and none as short as this; of all hundred and forty eighteen are short."""
+    here = [replace(retake(n, gap_us=(n + 1) * MINUTE_US), hot_bucket=2) for n in range(40)]
+    elsewhere = [retake(100 + n, gap_us=(n + 1) * MINUTE_US) for n in range(100)]
+    one = replace(retake(999, gap_us=SECOND_US), hot_bucket=2)
+    (own, *_) = judged([one, *here, *elsewhere], looks_per_booking=0, policy=StrangerPolicy())
+    assert own.p == pytest.approx(10 / 41 / 19)
+
+
+def test_who_hands_over_does_not_set_the_measure_for_strangers():
+    others = [retake(n, gap_us=(n + 1) * MINUTE_US) for n in range(120)]
+    gang = [retake(500 + n, gap_us=SECOND_US, seller=f"gang{n // 2}") for n in range(8)]
+    by_clock = [replace(retake(600 + n, gap_us=SECOND_US), on_time=True) for n in range(8)]
+    found = judged([*gang, *by_clock, *others], looks_per_booking=0, policy=StrangerPolicy())
+    assert max(one.p for one in found[:16]) == pytest.approx(1 / 121)
+
+
+def test_the_takers_own_looks_are_no_demand():
+    slot = slot_of("dr20", 0, 40)
+    rows = handed_over(slot, ("a", "p"), ("b", "q"), at_us=SOLD_US, gap_us=SECOND_US)
+    rows.events += [event("viewed", SOLD_US - n * SECOND_US, slot, "b", "q") for n in range(20)]
+    rows.events += [event("viewed", SOLD_US - n * SECOND_US, slot, "c", "r") for n in range(3)]
+    rows.events.append(event("viewed", SOLD_US, {**slot, "account_id": None}, "", ""))
+    (row,) = rows_of(retakes(tables(events=rows.events)))
+    assert (row["tries_half_hour"], row["tries_minute"]) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("at_us", "kind", "on_time"),
+    [
+        (SOLD_US + 5 * SECOND_US, "cancelled", True),
+        (SOLD_US + 30 * MINUTE_US, "cancelled", True),
+        (SOLD_US + 7 * MINUTE_US, "cancelled", False),
+        (SOLD_US - SECOND_US, "cancelled", False),
+        (SOLD_US, "expired", None),
+        (SOLD_US - 3 * HOUR_US + 5 * SECOND_US, "cancelled", None),  # a release, when everybody is about
+    ],
+)
+def test_a_slot_is_given_back_by_the_clock_at_a_full_or_half_hour(at_us, kind, on_time):
+    rows = handed_over(slot_of("dr20", 0, 40), ("a", "p"), ("b", "q"), at_us=at_us, gap_us=SECOND_US)
+    rows.events[1]["kind"] = kind
+    (row,) = rows_of(retakes(tables(events=rows.events)))
+    assert row["on_time"] is on_time
+
+
+def test_a_couple_that_agrees_on_a_time_is_not_accused_of_it():
+    rows = agreed(3)
+    for row in rows.events:
+        if row["account_id"] != "punctual":
+            row["account_id"] = "other-half"
+    assert "hand_over.by_the_clock" not in said_of(rows).get("punctual", set())
+
+
+def test_where_the_hospital_gives_back_by_its_clock_nobody_is_accused_of_it():
+    ways = [
+        handed_over(
+            slot_of(f"dr{n % 24:02}", n % 5, 100 + n),
+            (f"batch{n // 2}", f"batch-p{n}"),
+            (f"later{n}", f"later-p{n}"),
+            at_us=SOLD_US + n % 9 * HOUR_US,
+            gap_us=HOUR_US + n * MINUTE_US,
+        )
+        for n in range(400)
+    ]
+    assert "hand_over.by_the_clock" in said_of(agreed(3))["punctual"]
+    assert "hand_over.by_the_clock" not in said_of(agreed(3).plus(all_of(ways))).get("punctual", set())
+
+
+def test_friends_who_take_for_their_own_close_no_circle():
+    assert "hand_over.circle" in said_of(gone_round(18))["round-gives0"]
+    said = said_of(gone_round(18, who="friends", patients=2))
+    assert not any("hand_over.circle" in codes for codes in said.values())
+
+
+def test_a_hub_to_whom_many_give_once_closes_no_circle():
+    rows = gone_round(18)
+    for n, row in enumerate(rows.events):
+        if "gives" in str(row["account_id"]):
+            row["account_id"] = row["patient_id"] = f"once{n // 4}"
+    assert not any("hand_over.circle" in codes for codes in said_of(rows).values())
+
+
+def test_who_helps_two_relatives_to_returned_slots_is_not_accused():
+    helper = [
+        handed_over(
+            slot_of("dr20", 0, 40 + n),
+            (f"g{n}", f"g{n}"),
+            ("helper", f"parent{n}"),
+            at_us=SOLD_US + n * HOUR_US,
+            gap_us=20 * MINUTE_US,
+        )
+        for n in range(2)
+    ]
+    rows = all_of(helper)
+    for n in range(2):
+        at_us = SOLD_US + n * HOUR_US + 18 * MINUTE_US
+        rows.events.append(event("patient_bound", at_us, {}, "helper", f"parent{n}"))
+    assert "helper" not in said_of(rows)
 
 
 def test_who_is_fast_with_everybodys_slots_explains_the_gap():

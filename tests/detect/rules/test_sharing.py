@@ -10,7 +10,7 @@ from detect.examples.attendance import complained_of, visits
 from detect.examples.face_batches import check, near, ordinary, picture
 from detect.examples.farms import on_one_phone, on_one_purse, passing_through, shared_around
 from detect.examples.fleets import created, rack
-from detect.examples.insiders import added, colleagues
+from detect.examples.insiders import added, colleagues, held
 from detect.examples.swapped_patients import SOLD_US, edited, rebooked
 from detect.people import DAY_US, HOSPITAL_WIFI, HOUR_US, MINUTE_US, SECOND_US, Rows, honest_week, release_us
 from detect.tables import tables
@@ -254,6 +254,27 @@ def test_staff_whose_extra_slots_go_to_a_ring_are_named_when_the_ring_is_known()
     ring_of = {Subject(kind="patient", id=f"bought{n}"): "ring-1" for n in range(9)}
     (one,) = detector.judge_rings(counted, ring_of)
     assert (one.subject.id, one.code) == ("friend", "insiders.in_rings")
+
+
+def test_a_ring_that_is_known_by_the_slots_of_one_clerk_says_nothing_new_of_that_clerk():
+    rows = colleagues().plus(held(12))
+    detector, over = Insiders(), tables(events=honest_week().plus(rows).events)
+    counted = {name: table.to_pyarrow() for name, table in detector.count(over).items()}
+    holders = {Subject(kind="account", id=f"holder{n}"): "ring-1" for n in range(3)}
+    assert not list(detector.judge_rings(counted, holders))
+    others = {Subject(kind="account", id=f"member{n}"): "ring-1" for n in range(9)}
+    (one,) = detector.judge_rings(counted, holders | others)
+    assert (one.subject.id, one.code) == ("clerk", "insiders.in_rings")
+
+
+def test_where_many_accounts_hold_slots_for_several_holding_them_is_nobodys_sign():
+    """A house where carers book for whom they care: each of their accounts holds what one clerk adds."""
+    cared = all_of(
+        added(f"nurse{c}", 20 + n, AT_US + n * MINUTE_US, patient=f"cared{c}-{n}", came=True, account=f"carer{c}")
+        for c in range(8)
+        for n in range(4)
+    )
+    assert not {one for one in accused(Insiders, colleagues().plus(cared).plus(held(12))) if one.startswith("holder")}
 
 
 def test_too_few_colleagues_are_no_pattern():

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import ibis
 import pyarrow as pa
 from ibis.expr.types import Table
 
@@ -51,16 +52,21 @@ class Prepared:
 def known_before(events: Table, retakes: Table) -> Mapping[str, Table]:
     """When takers had bound their patients, and how old bindings are when strangers book.
 
-    `bound`: take_event, bound_at_us (the last before the return). `ages`: age_minutes, bookings; without an age where
-    the patient was bound more than a day before, or nobody knows when.
+    `bound`: take_event, bound_at_us (the last before the return, if any), last_at_us (before the booking). `ages`:
+    age_minutes, bookings; without an age where the patient was bound more than a day before, or nobody knows when.
     """
     booked = events.filter(~in_house(events) & events.account_id.notnull() & (events.kind == "booked"))
     booked = booked.select("event_id", "at_us", "account_id", "patient_id")
     made = bindings(events)
-    taken = retakes.select("take_event", "returned_at_us", account_id="taker_account", patient_id="taker_patient")
+    taken = retakes.select(
+        "take_event", "returned_at_us", "taken_at_us", account_id="taker_account", patient_id="taker_patient"
+    )
     met = taken.join(made, ["account_id", "patient_id"])
-    met = met.filter((met.bound_at_us <= met.returned_at_us) & (met.returned_at_us - met.bound_at_us <= _MOST_AGE_US))
-    bound = met.group_by("take_event").agg(bound_at_us=met.bound_at_us.max())
+    met = met.filter((met.bound_at_us <= met.taken_at_us) & (met.returned_at_us - met.bound_at_us <= _MOST_AGE_US))
+    bound = met.group_by("take_event").agg(
+        bound_at_us=ibis.cases((met.bound_at_us <= met.returned_at_us, met.bound_at_us)).max(),
+        last_at_us=met.bound_at_us.max(),
+    )
     booked = booked.anti_join(taken, booked.event_id == taken.take_event)
     old = booked.join(made, ["account_id", "patient_id"])
     old = old.filter((old.bound_at_us <= old.at_us) & (old.at_us - old.bound_at_us <= _MOST_AGE_US))
@@ -71,7 +77,7 @@ def known_before(events: Table, retakes: Table) -> Mapping[str, Table]:
 
 def ready(every: Iterable[Retake], counted: Mapping[str, pa.Table]) -> frozenset[tuple[str, str]]:
     """Retakes, by their events, whose taker had bound the patient at most an hour before."""
-    bound = {row["take_event"]: row["bound_at_us"] for row in counted["bound"].to_pylist()}
+    bound = _bound_before(counted["bound"])
     return frozenset(
         one.event_ids
         for one in every
@@ -96,7 +102,7 @@ def prepared(
     if ages.bookings < policy.least_bookings:
         return []
     gap_p = {one.retake.event_ids: one.p for one in each}
-    bound = {row["take_event"]: row["bound_at_us"] for row in counted["bound"].to_pylist()}
+    bound = _bound_before(counted["bound"])
     found = []
     for one in every:
         bound_at_us = bound.get(one.event_ids[1])
@@ -121,6 +127,11 @@ def by_pair(each: Iterable[Prepared], policy: PreparationPolicy | None = None) -
     chances = {pair: together(ps) for pair, ps in of.items()}
     limit = beyond_chance(chances.values(), rate=policy.honest)
     return {pair: p for pair, p in chances.items() if p <= min(limit, policy.most_p)}
+
+
+def _bound_before(bound: pa.Table) -> dict[str, int]:
+    """When the taker had bound the patient before the slot came back, by the booking."""
+    return {row["take_event"]: row["bound_at_us"] for row in bound.to_pylist() if row["bound_at_us"] is not None}
 
 
 class _Ages:

@@ -1,7 +1,8 @@
 """Registrations: where and when accounts were made, and which followed each other at one place; counted only.
 
 The platform's own event of a new account names no phone and no address, for it comes from a form before the first
-sign-in. The place is then that of the first thing the account does within half an hour.
+sign-in. The place is then that of the first thing the account does within half an hour. Who goes out by several
+networks in turn is at no place long enough, and yet by one build of one browser or app; that is a place here as well.
 """
 
 from collections.abc import Mapping
@@ -11,14 +12,18 @@ from ibis.expr.types import Table
 
 from shouhao.detect.identifiers import in_house, prefix_of
 from shouhao.detect.model import Tables
-from shouhao.kernel.clock import DAY_US, MINUTE_US
+from shouhao.kernel.clock import DAY_US, HOUR_US, MINUTE_US
 
 _FIRST_WITHIN_US = 30 * MINUTE_US
-_COLUMNS = ("device_id", "ip")
+_COLUMNS = ("device_id", "ip", "user_agent")
+_SHIFT_US = 8 * HOUR_US  # the hospital's zone, so that its days are whole
+_TEN_MINUTES_US = 10 * MINUTE_US
 
 
 def series_of(tables: Tables, *, gap_us: int, least: int) -> Mapping[str, Table]:
-    """Runs of new accounts at one device, address or network, their accounts, and how many are new among all.
+    """Runs of new accounts at one device, address, network or browser, their accounts, and how many are new among all.
+
+    Of those made in no run, at what time of the day they were made (`made_alone`).
 
     Args:
         gap_us: a longer pause ends a run.
@@ -38,12 +43,15 @@ def series_of(tables: Tables, *, gap_us: int, least: int) -> Mapping[str, Table]
     at_series = there.semi_join(series, ["place_kind", "place"])
     sizes = at_series.group_by("place_kind", "place").agg(accounts_there=at_series.account_id.nunique())
     made_there = runs.semi_join(series, ["place_kind", "place", "run"])
+    alone = made.anti_join(made_there, "account_id")
+    alone = alone.mutate(ten_minutes=(alone.at_us + _SHIFT_US) % DAY_US // _TEN_MINUTES_US)
     return {
         "series": series.join(active, ["place_kind", "place", "run"]).join(sizes, ["place_kind", "place"]),
         "series_accounts": made_there.select("place_kind", "place", "run", "account_id").distinct(),
         "series_met": at_series.semi_join(made_there, "account_id")
         .select("place_kind", "place", "account_id")
         .distinct(),
+        "made_alone": alone.group_by("ten_minutes").agg(accounts=alone.count()),
         "registered": outside.agg(
             registered=ibis.cases((outside.kind == "account_registered", outside.account_id)).nunique(),
             active=outside.account_id.nunique(),
@@ -87,13 +95,24 @@ def moved_on(events: Table, *, least: int, most: int) -> Mapping[str, Table]:
     }
 
 
+def made_at(from_us: int, until_us: int) -> frozenset[int]:
+    """The ten minutes of the day between two instants, as `made_alone` numbers them."""
+    first, last = ((at_us + _SHIFT_US) // _TEN_MINUTES_US for at_us in (from_us, until_us))
+    return frozenset(n % (DAY_US // _TEN_MINUTES_US) for n in range(first, last + 1))
+
+
 def _placed(outside: Table) -> Table:
-    """Each new account once, with its place: account_id, at_us, device_id, ip."""
+    """Each new account once, with its place: account_id, at_us, device_id, ip, user_agent."""
     is_made = outside.kind == "account_registered"
     made = (
         outside.filter(is_made)
         .group_by("account_id")
-        .agg(made_at_us=outside.at_us.min(), own_device=outside.device_id.min(), own_ip=outside.ip.min())
+        .agg(
+            made_at_us=outside.at_us.min(),
+            own_device=outside.device_id.min(),
+            own_ip=outside.ip.min(),
+            own_agent=outside.user_agent.min(),
+        )
     )
     known = outside.filter(~is_made & (outside.device_id.notnull() | outside.ip.notnull()))
     known = known.select("account_id", "at_us", "event_id", *_COLUMNS)
@@ -102,19 +121,21 @@ def _placed(outside: Table) -> Table:
     met = met.filter((since >= 0) & (since <= _FIRST_WITHIN_US))
     order = ibis.window(group_by=met.account_id, order_by=[met.at_us, met.event_id])
     first = met.mutate(place_in_order=ibis.row_number().over(order))
-    first = first.filter(first.place_in_order == 0).select("account_id", first_device="device_id", first_ip="ip")
+    first = first.filter(first.place_in_order == 0)
+    first = first.select("account_id", first_device="device_id", first_ip="ip", first_agent="user_agent")
     joined = made.left_join(first, "account_id")
     return joined.select(
         account_id=joined.account_id,
         at_us=joined.made_at_us,
         device_id=joined.own_device.fill_null(joined.first_device),
         ip=joined.own_ip.fill_null(joined.first_ip),
+        user_agent=joined.own_agent.fill_null(joined.first_agent),
     )
 
 
 def _at_places(rows: Table) -> Table:
-    """Rows once for each place they name: the device, the address, and its /24 or /48, over which a block is spread."""
-    values = {"device": rows.device_id, "ip": rows.ip, "prefix": prefix_of(rows.ip)}
+    """Rows once for each place: device, address, its /24 or /48, over which a block is spread, and the browser."""
+    values = {"device": rows.device_id, "ip": rows.ip, "prefix": prefix_of(rows.ip), "browser": rows.user_agent}
     parts = [rows.select("account_id", "at_us", place=v, place_kind=ibis.literal(kind)) for kind, v in values.items()]
     every = ibis.union(*parts)
     return every.filter(every.place.notnull() & (every.place != ""))

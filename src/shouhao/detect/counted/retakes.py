@@ -1,16 +1,18 @@
 """Retakes: a slot came back and somebody else took it. How unlikely is it that this was a stranger?
 
 Two models of strangers. The first is what other strangers needed: the gaps of comparable returned slots whose giver and
-taker did this once or twice and share nothing, without the pair that is judged. The second is how many tried: where
-looks and tries are recorded, strangers come at random at the rate of those minutes, and somebody comes within g seconds
-with the chance 1 - exp(-rate g). The second does not suffer when half of the returned slots are a gang's own; the first
-does not suffer when looks are not recorded. What a pair means is decided in rules/hand_over.py.
+taker did this once (in few data: once or twice) and share nothing, without the pair that is judged. Slots given back by
+the clock are left out as well: a gang would be measured by itself, and strangers do so as seldom whether they go fast
+or not. The second is how many others tried: where looks and tries are recorded, strangers come at random at the rate of
+those minutes, and somebody comes within g seconds with the chance 1 - exp(-rate g). The second does not suffer when
+half of the returned slots are a gang's own; the first does not suffer when looks are not recorded. What a pair means is
+decided in rules/hand_over.py.
 """
 
 import math
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +37,7 @@ _AS_COUNTED = (
     "tries_minute",
     "tries_half_hour",
     "accounts_tried",
+    "on_time",
 )
 
 
@@ -43,9 +46,11 @@ class StrangerPolicy:
     """What counts as a stranger, and when a model is believed."""
 
     one_off: int = 2  #: an honest person gives back, or happens to take, one or two such slots in these data
+    enough_once: int = 100  #: of slots that both handed over but once; then a gang's hide less well among strangers
     snatch_us: int = 10 * SECOND_US  #: nobody who only looks by chance is this fast again and again
     snatch_sellers: int = 3  #: who is fast with this many unrelated givers' slots is fast with everybody's
     least_comparable: int = 30  #: gaps; with fewer a chance of 0.03 could not be told
+    least_as_short: int = 10  #: of them; below these all strangers say how many are shorter still
     least_tries: int = 3  #: in half an hour; with fewer a rate is a guess
     least_looks_per_booking: float = 0.5  #: fewer looks than that on record means that looks are not recorded
     model_fails_p: float = 0.01
@@ -71,6 +76,7 @@ class Retake:
     tries_minute: int = 0  #: at that session in the busiest of the three minutes around
     tries_half_hour: int = 0
     accounts_tried: int = 0  #: at that session in all
+    on_time: bool | None = None  #: given back just after a full or half hour; None where that says nothing
     related: tuple[str, ...] = ()  #: kinds of identifiers that both have used
 
     @property
@@ -111,6 +117,7 @@ def suspicion(
     of: Sequence[Retake],
     members: tuple[Subject, ...] = (),
     owasp: str = OWASP,
+    cohort: str | None = None,
 ) -> Suspicion:
     """A suspicion that rests on retakes.
 
@@ -131,6 +138,7 @@ def suspicion(
         wanted=(Wanted(table="events", event_ids=tuple(sorted({e for one in of for e in one.event_ids}))),),
         owasp=owasp,
         members=members,
+        cohort=cohort,
     )
 
 
@@ -179,7 +187,8 @@ def judged(
         looks_per_booking: events viewed and searched by event booked, in all.
         partners: retakes, by their events, of whom it is known that they are no strangers', to compare with.
     """
-    strangers = [one for one in _strangers(retakes, policy) if one.event_ids not in partners]
+    chance = [one for one in retakes if not one.related and one.event_ids not in partners and not one.on_time]
+    strangers = _strangers(retakes, chance, policy)
     by_demand = _demand_is_believed(strangers, looks_per_booking, policy)
     gaps = _Gaps(strangers)
     found = []
@@ -191,14 +200,15 @@ def judged(
     return found
 
 
-def _strangers(retakes: Sequence[Retake], policy: StrangerPolicy) -> list[Retake]:
-    gives = Counter(one.seller for one in retakes)
-    takes = Counter(one.taker for one in retakes)
-    return [
-        one
-        for one in retakes
-        if not one.related and gives[one.seller] <= policy.one_off and takes[one.taker] <= policy.one_off
-    ]
+def _strangers(every: Sequence[Retake], chance: Sequence[Retake], policy: StrangerPolicy) -> list[Retake]:
+    """Of those that may be chance, whose giver and taker did it once, where these are enough, or once or twice."""
+    gives = Counter(one.seller for one in every)
+    takes = Counter(one.taker for one in every)
+    times = {one.event_ids: max(gives[one.seller], takes[one.taker]) for one in chance}
+    once = [one for one in chance if times[one.event_ids] == 1]
+    return (
+        once if len(once) >= policy.enough_once else [one for one in chance if times[one.event_ids] <= policy.one_off]
+    )
 
 
 def _rate(one: Retake, policy: StrangerPolicy) -> float | None:
@@ -240,21 +250,33 @@ class _Gaps:
             gaps.sort()
 
     def judged(self, one: Retake, policy: StrangerPolicy) -> Judged | None:
-        """The chance of a gap at most as long among comparable strangers, the pair left out."""
+        """The chance of a gap at most as long among comparable strangers, the pair left out.
+
+        Among few, hardly any is as short; then the few say how many are short at all, and all strangers how many of
+        the short ones are as short.
+        """
         own = {mine.event_ids: mine for who in (one.seller, one.taker) for mine in self._of.get(who, ())}
         for key in _keys(one):
             gaps = self._sorted.get(key, [])
             left_out = [mine.gap_us for mine in own.values() if key in _keys(mine)]
             rest = len(gaps) - len(left_out)
             if rest >= policy.least_comparable:
-                as_short = bisect_right(gaps, one.gap_us) - sum(gap <= one.gap_us for gap in left_out)
+                short_us = max(one.gap_us, gaps[policy.least_as_short - 1])
+                p = (1 + _as_short(gaps, short_us, left_out)) / (1 + rest)
+                every, all_own = self._sorted[None], [mine.gap_us for mine in own.values()]
+                of_short = 1 + _as_short(every, one.gap_us, all_own)
                 return Judged(
                     retake=one,
-                    p=(1 + as_short) / (1 + rest),
+                    p=p * of_short / (1 + _as_short(every, short_us, all_own)),
                     usual_gap_us=gaps[len(gaps) // 2],
                     quick_gap_us=gaps[int(len(gaps) * _QUICK_SHARE)],
                 )
         return None
+
+
+def _as_short(gaps: Sequence[int], gap_us: int, left_out: Iterable[int]) -> int:
+    """How many of sorted gaps are at most as long, those left out not counted."""
+    return bisect_right(gaps, gap_us) - sum(gap <= gap_us for gap in left_out)
 
 
 def _keys(one: Retake) -> tuple[tuple[int, int] | int | None, ...]:

@@ -21,6 +21,7 @@ _TRIES = ("viewed", "searched", "refused", "booked")
 _OFFER_NEAR_US = 5 * MINUTE_US  # clocks of two sources may differ, and offers are accepted within minutes
 _SOON_US = 60 * SECOND_US
 _HALF_HOUR_US = 30 * MINUTE_US
+_ON_TIME_US = 20 * SECOND_US  # whoever waits for a moment acts within seconds of it
 _CARRIED = ("event_id", "at_us", "kind", "account_id", "patient_id", "device_id", "session_token")
 _STEP_COLUMNS = (
     *_CARRIED,
@@ -43,14 +44,17 @@ def retakes(tables: Tables) -> Table:
     """One row for each returned slot that another account took, with how many tried there."""
     changed = _changed(tables.events)
     others = changed.filter((changed.seller_account != changed.taker_account).fill_null(True))  # noqa: FBT003 - Ibis
-    return _with_tries(tables.events, _with_session(tables.events, _unexplained(tables.events, others)))
+    found = _with_session(tables.events, _unexplained(tables.events, others))
+    return _with_time(tables.events, _with_tries(tables.events, found))
 
 
 def retook(tables: Tables) -> Table:
-    """The same rows before they are explained or compared: return_event, take_event, who took them, and when."""
+    """The same rows before they are explained or compared: take_event, who took, and when each came back and went."""
     changed = _changed(tables.events)
     others = (changed.seller_account != changed.taker_account).fill_null(True)  # noqa: FBT003 - Ibis
-    return changed.filter(others).select("take_event", "returned_at_us", "taker_account", "taker_patient")
+    return changed.filter(others).select(
+        "take_event", "returned_at_us", "taken_at_us", "taker_account", "taker_patient"
+    )
 
 
 def swaps(tables: Tables) -> Table:
@@ -111,6 +115,7 @@ def _changed(events: Table) -> Table:
         returned_at_us=named.prev_at_us,
         taken_at_us=named.at_us,
         gap_us=named.at_us - there_at,
+        by_hand=named.prev_kind == "cancelled",
         return_event=named.prev_event_id,
         take_event=named.event_id,
         same_device=_same(named, "device_id"),
@@ -200,13 +205,16 @@ def _with_session(events: Table, found: Table) -> Table:
 
 
 def _with_tries(events: Table, found: Table) -> Table:
-    """With how many looked or tried there around the moment, by their own hand; looks may name the doctor alone."""
+    """With how many others looked or tried there around the moment, by their own hand; looks may name the doctor alone.
+
+    Whoever waits for a slot that was promised looks again and again; that is no demand.
+    """
     tried = events.filter(events.kind.isin(_TRIES) & events.staff_id.isnull())
-    tried = tried.select(place=tried.session_id.fill_null(tried.doctor_id), at_us=tried.at_us)
+    tried = tried.select("account_id", place=tried.session_id.fill_null(tried.doctor_id), at_us=tried.at_us)
     tried = tried.filter(tried.place.notnull())
     keys = ibis.union(
-        found.select("take_event", "taken_at_us", place=found.session_id),
-        found.select("take_event", "taken_at_us", place=found.doctor_id),
+        found.select("take_event", "taken_at_us", "taker_account", place=found.session_id),
+        found.select("take_event", "taken_at_us", "taker_account", place=found.doctor_id),
     )
     steps = (-MINUTE_US, 0, MINUTE_US)
     minutes = _met(tried, keys, MINUTE_US, steps).group_by("take_event", "start_us").agg(tries=ibis._.tries.sum())
@@ -223,11 +231,30 @@ def _with_tries(events: Table, found: Table) -> Table:
 
 def _met(tried: Table, keys: Table, width_us: int, steps: Sequence[int]) -> Table:
     """How many tries there were in the stretches around each key: take_event, start_us, tries."""
-    counted = tried.select("place", start_us=_floor(tried.at_us, width_us))
-    counted = counted.group_by("place", "start_us").agg(tries=counted.count())
-    around = [keys.select("take_event", "place", start_us=_floor(keys.taken_at_us, width_us) + step) for step in steps]
+    counted = tried.select("place", "account_id", start_us=_floor(tried.at_us, width_us))
+    counted = counted.group_by("place", "start_us", "account_id").agg(tries=counted.count())
+    around = [
+        keys.select("take_event", "taker_account", "place", start_us=_floor(keys.taken_at_us, width_us) + step)
+        for step in steps
+    ]
     every = ibis.union(*around) if len(around) > 1 else around[0]
-    return every.join(counted, ["place", "start_us"]).select("take_event", "start_us", "tries")
+    met = every.join(counted, ["place", "start_us"])
+    others = met.filter((met.account_id != met.taker_account).fill_null(True))  # noqa: FBT003 - Ibis
+    return others.group_by("take_event", "start_us").agg(tries=others.tries.sum())
+
+
+def _with_time(events: Table, found: Table) -> Table:
+    """With whether the slot was given back by the clock, just after a full or half hour; null where that says nothing.
+
+    At releases everybody is about, and what has expired was given back by nobody.
+    """
+    released = events.filter((events.kind == "booked") & events.released_at_us.notnull())
+    busy = released.select(busy_us=_floor(released.released_at_us, _HALF_HOUR_US)).distinct()
+    half_hour = _floor(found.returned_at_us, _HALF_HOUR_US)
+    joined = found.mutate(half_hour_us=half_hour).left_join(busy, ibis._.half_hour_us == busy.busy_us)
+    on_time = joined.returned_at_us - joined.half_hour_us <= _ON_TIME_US
+    columns = (name for name in found.columns if name != "by_hand")
+    return joined.select(*columns, on_time=ibis.cases((joined.by_hand & joined.busy_us.isnull(), on_time)))
 
 
 def _floor(at_us: IntegerColumn, width_us: int) -> IntegerColumn:

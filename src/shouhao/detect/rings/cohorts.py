@@ -20,6 +20,17 @@ from shouhao.detect.rings.joining import SUSPECTS_SHARE, Edge
 DEEDS = ("complaints", "faces", "machine", "addresses", "trade", "customers", "visits", "favours")
 
 
+#: What is said of many as one: each has it from the others already, and company would count it once more.
+_AS_ONE = frozenset({"fleets.quick_together"})
+
+
+def deed_of(one: Suspicion) -> str | None:
+    """What kind of thing an account is suspected of having done itself; None where it is of no such kind."""
+    family = family_of(one.code)
+    own = one.subject.kind == "account" and one.code not in _AS_ONE
+    return family if own and family in DEEDS else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CohortPolicy:
     """When an identifier belongs to suspects."""
@@ -36,10 +47,7 @@ def suspects_of(said: Iterable[object], policy: CohortPolicy | None = None) -> f
     return frozenset(
         one.subject.id
         for one in said
-        if isinstance(one, Suspicion)
-        and one.subject.kind == "account"
-        and family_of(one.code) in DEEDS
-        and one.weight >= policy.suspected_from
+        if isinstance(one, Suspicion) and deed_of(one) is not None and one.weight >= policy.suspected_from
     )
 
 

@@ -16,7 +16,7 @@ from shouhao.detect.families import family_of
 from shouhao.detect.identifiers import IdentifierKind
 from shouhao.detect.model import Says, Speaks, Subject, Suspicion, Wanted
 from shouhao.detect.odds import binomial_tail, weight_of
-from shouhao.detect.rings.cohorts import DEEDS
+from shouhao.detect.rings.cohorts import DEEDS, deed_of
 from shouhao.detect.rings.joining import Ring, RingEdge
 
 _COLUMNS: Mapping[IdentifierKind, str] = {
@@ -41,6 +41,7 @@ _KIND_WORDS: Mapping[IdentifierKind, tuple[str, str]] = {
     "hand_over": ("转手", "hand-over"),
     "cohort": ("同一批", "one batch"),
 }
+_OWNED = frozenset({"device", "payer", "phone"})
 _IN_HITS = ("device", "session_token", "ip")
 _DEED_SAYS = {
     "complaints": ("被投诉", "complained of"),
@@ -67,6 +68,7 @@ class CompanyPolicy:
     all_named_share: float = 0.5  #: of the members who act, from which on the others are named as members too
     batch_named_share: float = 0.2  #: likewise, for members of one batch to be named; elsewhere one in hundreds acts
     close_tie: float = 2.0  #: a phone of four, two patients of two; one patient, or an address of two, is less
+    own_share: float = 0.75  #: of all who use a purse or a phone, from which on it is the acting members' own
     suspected_from: float = 2.0  #: of a family of reasons, for a member to count as suspected
     least_suspected: int = 2
     least_rate: float = 0.002  #: nobody is so rare that one in five hundred is not
@@ -109,9 +111,9 @@ def _deeds(said: Iterable[Suspicion | Speaks], policy: CompanyPolicy) -> dict[Su
     """For each account, the strongest reason of each kind of deed."""
     found: dict[Subject, dict[str, Suspicion]] = defaultdict(dict)
     for one in sorted((s for s in said if isinstance(s, Suspicion)), key=lambda s: (-s.weight, s.code, repr(s))):
-        family = family_of(one.code)
-        if one.subject.kind == "account" and family in DEEDS and one.weight >= policy.suspected_from:
-            found[one.subject].setdefault(family, one)
+        deed = deed_of(one)
+        if deed is not None and one.weight >= policy.suspected_from:
+            found[one.subject].setdefault(deed, one)
     return dict(found)
 
 
@@ -119,8 +121,9 @@ def _named(ring: Ring, mine: Sequence[Mapping[str, Suspicion]], policy: CompanyP
     """Who is named as a member: whoever acts, and where most act, those who are closely tied to them.
 
     Scalpers have families, and strangers come behind their addresses: one such tie names nobody. Who came to be in one
-    batch with them, by a rule that has asked for chance, is neither, and is named where some act. Where so few act that
-    the ring is a lead for its sharing alone, everybody is named.
+    batch with them, by a rule that has asked for chance, is neither, and is named where some act. A purse or a phone of
+    more than a family, most of whom act, is theirs, and who uses it is named with them. Where so few act that the ring
+    is a lead for its sharing alone, everybody is named.
     """
     acting = frozenset(member for member, of in zip(ring.members, mine, strict=True) if of)
     if len(acting) < policy.least_suspected:
@@ -129,8 +132,8 @@ def _named(ring: Ring, mine: Sequence[Mapping[str, Suspicion]], policy: CompanyP
         one_batch = {one.edge.member for one in ring.edges if one.edge.kind == "cohort"}
         many = len(acting) >= policy.batch_named_share * len(ring.members)
         return tuple(member for member in ring.members if member in acting or (many and member in one_batch))
-    ties = _ties(ring, acting)
-    return tuple(member for member in ring.members if member in acting or ties[member] >= policy.close_tie)
+    ties, own = _ties(ring, acting), _users_of_their_own(ring, acting, policy)
+    return tuple(one for one in ring.members if one in acting or one in own or ties[one] >= policy.close_tie)
 
 
 def _ties(ring: Ring, acting: Collection[Subject]) -> Mapping[Subject, float]:
@@ -141,6 +144,22 @@ def _ties(ring: Ring, acting: Collection[Subject]) -> Mapping[Subject, float]:
         if (one.edge.kind, one.edge.value) in theirs:
             ties[one.edge.member] += one.weight
     return ties
+
+
+def _users_of_their_own(ring: Ring, acting: Collection[Subject], policy: CompanyPolicy) -> frozenset[Subject]:
+    """Who uses a purse or a phone of more than a family, most of whose users act."""
+    users: dict[tuple[str, str], list[Subject]] = defaultdict(list)
+    known: dict[tuple[str, str], int] = {}
+    for one in ring.edges:
+        if one.edge.kind in _OWNED:
+            users[(one.edge.kind, one.edge.value)].append(one.edge.member)
+            known[(one.edge.kind, one.edge.value)] = one.shared_by
+    return frozenset(
+        member
+        for shared, who in users.items()
+        if known[shared] > policy.family and sum(one in acting for one in who) >= policy.own_share * known[shared]
+        for member in who
+    )
 
 
 def _rate(suspected: int, people: int, policy: CompanyPolicy) -> float:

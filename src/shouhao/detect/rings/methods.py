@@ -25,6 +25,7 @@ _METHODS: Mapping[str, tuple[str, str, str]] = {
     "customers.let_go": ("passing", "绑定买家、抢号、解绑", "binding a customer, trying for them, letting them go"),
     "swapped_patients.another_person": ("edited", "预约后改成另一人", "editing the booked patient into somebody else"),
     "swapped_patients.edited": ("edited", "预约后改成另一人", "editing the booked patient into somebody else"),
+    "hand_over.by_the_clock": ("clock", "在约定时刻退号交给买家", "giving slots back at agreed times"),
     "hand_over.gaps": ("handed", "退号后由指定账号接手", "handing slots to accounts that are ready for them"),
     "hand_over.pair": ("handed", "退号后由指定账号接手", "handing slots to accounts that are ready for them"),
     "hand_over.prepared": ("handed", "退号后由指定账号接手", "handing slots to accounts that are ready for them"),

@@ -5,10 +5,12 @@ the three happens honestly (a company buys its staff the same phone), so two of 
 against how common the model, the series and the minute are elsewhere. Accounts are created in series when one phone or
 one address makes new ones minute after minute while hardly anybody else is there; the lobby's Wi-Fi on the day the
 hospital's own people help newcomers has others on it.
+
+What else the accounts of a series have in common, their hours and how quick they are, is serial.py's.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import log2
 from typing import Any, ClassVar
 
@@ -16,11 +18,13 @@ import ibis
 import pyarrow as pa
 from ibis.expr.types import Table
 
+from shouhao.detect.counted.reactions import attempts, crowd_counts
 from shouhao.detect.counted.registrations import series_of
 from shouhao.detect.counting import per_minute, united
 from shouhao.detect.identifiers import prefix_of
 from shouhao.detect.model import Says, Speaks, Subject, Suspicion, Tables, Wanted
 from shouhao.detect.odds import Usual, binomial_tail, poisson_tail, weight_of
+from shouhao.detect.serial import SerialPolicy, odd_hours, of_rings, quick_together
 from shouhao.kernel.clock import MINUTE_US
 
 _OWASP = "OAT-019 Account Creation"
@@ -31,7 +35,13 @@ _SIGNS = {
     "series": ("编号连续", "ids of one series"),
     "start": ("同时开始活动", "one start"),
 }
-_PLACES = {"device": ("同一设备", "device"), "ip": ("同一网络地址", "address"), "prefix": ("同一网段", "network")}
+_PLACES = {
+    "device": ("同一设备", "device"),
+    "ip": ("同一网络地址", "address"),
+    "prefix": ("同一网段", "network"),
+    "browser": ("同一浏览器或应用版本", "build of a browser or app"),
+}
+_NO_SUBJECT = "browser"  #: many have it who have nothing to do with it
 _SEEN_BY = ("device_id", "ip", "user_agent")
 
 
@@ -54,6 +64,7 @@ class Policy:
     series_meet: float = 0.5  #: of the time may be somebody's series, in a wave; with more, two meet by chance
     visits_share: float = 0.25  #: of a series' accounts, seen where another was made, for both to be of one hand
     visits_least: int = 3  #: accounts; colleagues who are at two offices are one or two
+    serial: SerialPolicy = field(default_factory=SerialPolicy)
     most: float = 5.0
     least_weight: float = 3.0
 
@@ -62,7 +73,7 @@ class Fleets:
     """Phones of one purchase, accounts of one evening: see the file."""
 
     code: ClassVar[str] = "fleets"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     needs: ClassVar[frozenset[str]] = frozenset()  # either half speaks alone
 
     def __init__(self, policy: Policy | None = None) -> None:
@@ -71,6 +82,11 @@ class Fleets:
     def count(self, tables: Tables) -> Mapping[str, Table]:
         """Groups of phones and how common their signs are elsewhere; runs of new accounts at one place."""
         counted = dict(series_of(tables, gap_us=self.policy.series_gap_us, least=self.policy.series_least))
+        if {"events.kind", "events.released_at_us"} <= tables.has:
+            every = attempts(tables, ("account",))
+            serial = counted["series_accounts"]
+            tries = every.semi_join(serial, every.id == serial.account_id)
+            counted |= {"tries": tries, "crowd": crowd_counts(every.anti_join(tries, "id"), "account")}
         sources = [name for name in ("events", "hits") if {f"{name}.{c}" for c in _SEEN_BY} <= tables.has]
         if sources:
             counted |= _groups(_mornings(tables, sources), self.policy)
@@ -81,6 +97,12 @@ class Fleets:
         if "groups" in counted:
             yield from _fleets(counted, self.policy)
         yield from _series(counted, self.policy)
+
+    def judge_rings(
+        self, counted: Mapping[str, pa.Table], ring_of: Mapping[Subject, str]
+    ) -> Iterable[Suspicion | Speaks]:
+        """What the accounts of a series have in common, said of the ring that they are."""
+        yield from of_rings(_series(counted, self.policy), ring_of, self.policy.serial)
 
 
 def _mornings(tables: Tables, sources: Sequence[str]) -> Table:
@@ -264,19 +286,24 @@ def _series(counted: Mapping[str, pa.Table], policy: Policy) -> Iterator[Suspici
             continue
         made = sorted(accounts[(row["place_kind"], row["place"], row["run"])])
         of_place = _one_series(row, made, expected, weight, policy)
-        yield of_place
+        known = row["place_kind"] != _NO_SUBJECT
+        if known:
+            yield of_place
         for account in made:
             where = {"account_id": account, "kind": "account_registered"}
             one = replace(
                 of_place,
                 subject=Subject(kind="account", id=account),
                 wanted=(Wanted(table="events", where=where),),
-                members=(of_place.subject,),
+                members=(of_place.subject,) if known else (),
                 cohort=f"series {hand_of[row['place_kind'], row['place'], row['run']]}",
             )
             if account not in best or one.weight > best[account].weight:
                 best[account] = one
     yield from (best[account] for account in sorted(best))
+    yield from odd_hours(best, counted["made_alone"].to_pylist(), policy.serial, least=policy.series_least)
+    if "tries" in counted:
+        yield from quick_together(best, counted["tries"], counted["crowd"], policy.serial)
 
 
 def _hands(
@@ -296,11 +323,15 @@ def _hands(
         met: series accounts that were ever at each place.
     """
     span_us = max(1, everybody["until_us"] - everybody["from_us"])
-    busy_us = sum(row["last_at_us"] - row["first_at_us"] + policy.series_gap_us for row in rows)
+    placed_rows = [row for row in rows if row["place_kind"] != _NO_SUBJECT]  # the others are of the same waves
+    busy_us = sum(row["last_at_us"] - row["first_at_us"] + policy.series_gap_us for row in placed_rows)
     by_time = policy.series_waves * busy_us <= policy.series_meet * span_us
     runs = sorted(rows, key=lambda r: (r["first_at_us"], r["place_kind"], r["place"]))
     made = [frozenset(accounts[_run_of(row)]) for row in runs]
-    there = [frozenset(met.get((row["place_kind"], row["place"]), ())) for row in runs]
+    there = [
+        made[n] if row["place_kind"] == _NO_SUBJECT else frozenset(met.get((row["place_kind"], row["place"]), ()))
+        for n, row in enumerate(runs)
+    ]
 
     def visits(n: int, k: int) -> bool:
         return len(made[n] & there[k]) >= max(policy.visits_least, policy.visits_share * len(made[n]))

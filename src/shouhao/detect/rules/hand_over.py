@@ -1,10 +1,11 @@
 """Hand-over: A gives a slot back and B has it before anybody else could, because both work for one seller.
 
-What it looks for: gaps too short for strangers (retakes.py), the same two again and again, takers who share a device, a
-payer or a patient with the giver even if minutes pass, and takers who are first at everybody's returned slots. A
-waitlist hands slots on in the same second lawfully: what was offered and accepted is cleared, and so is what a person
-booked at a window, by phone or at a kiosk (returned_slots.py). Slots that wander between the patients of one account
-are for swapped_patients.py.
+What it looks for: gaps too short for strangers (retakes.py), slots given back by the clock (agreed_times.py), the same
+two again and again, or a few among each other (closed_circles.py), takers who share a device, a payer or a patient with
+the giver even if minutes pass, who are ready before (preparations.py) or bind somebody new for each slot
+(bound_to_take.py), and takers who are first at everybody's returned slots. A waitlist hands slots on in the same second
+lawfully: what was offered and accepted is cleared, and so is what a person booked at a window, by phone or at a kiosk
+(returned_slots.py). Slots that wander between the patients of one account are for swapped_patients.py.
 """
 
 from collections import defaultdict
@@ -16,6 +17,9 @@ from typing import ClassVar, TypeVar
 import pyarrow as pa
 from ibis.expr.types import Table
 
+from shouhao.detect.counted.agreed_times import by_the_clock
+from shouhao.detect.counted.bound_to_take import bound_to_take
+from shouhao.detect.counted.closed_circles import closed_circles
 from shouhao.detect.counted.partners import circles, prepared_hand_overs
 from shouhao.detect.counted.preparations import known_before, prepared, ready
 from shouhao.detect.counted.retakes import Judged, Retake, StrangerPolicy, judged, retakes_of, snatchers, suspicion
@@ -44,7 +48,7 @@ class Policy:
     """From when on a hand-over is worth saying, and how much it may weigh."""
 
     strangers: StrangerPolicy = field(default_factory=StrangerPolicy)
-    least_p: float = 0.003  #: of one gap: a single coincidence says no more than 3
+    least_p: float = 0.0035  #: of one gap: a friend agrees on one slot, so that a single one is never said
     least_weight: float = 3.0  #: twenty to one; less happens to honest people every day, and rings pool it
     most: float = 6.0  #: 400 to 1: whatever the figures, the data may be wrong in a way nobody thought of
     least_people: int = 30  #: to know what is usual
@@ -57,7 +61,7 @@ class HandOver:
     """One returns, the other takes: see the file."""
 
     code: ClassVar[str] = "hand_over"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     needs: ClassVar[frozenset[str]] = frozenset({"events.kind", "events.slot_id"})
 
     def __init__(self, policy: Policy | None = None) -> None:
@@ -82,8 +86,11 @@ class HandOver:
         yield from _snatches(each, policy)
         yield from _pairs(every, policy)
         yield from _related(every, policy)
+        yield from by_the_clock(every)
+        yield from closed_circles([one for one in every if one.taker not in fast_with_all])
         if "bound" in counted:
             yield from prepared_hand_overs(prepared(each, every, counted))
+            yield from bound_to_take(every, counted)
 
     def judge_rings(
         self, counted: Mapping[str, pa.Table], ring_of: Mapping[Subject, str]

@@ -3,9 +3,10 @@
 Staff are held against their colleagues: of the same department where enough of them add slots, of the house
 otherwise. A night shift works at night, a chronic patient is fitted in every week by the same doctor and comes; what
 is out of pattern is one who adds at hours when the others do not, for people who do not come, paid for by the same
-purse, for members of a ring, or for people whom somebody's account has only just bound. Those accounts are leads as
-well, and so is one that has just bound whom a colleague fits in whose extra slots stay empty: two things that have
-nothing to do with each other, and of which one at least hardly ever happens in these data.
+purse or held by one account, for members of a ring, or for people whom somebody's account has only just bound. Those
+accounts are leads as well; so is one that has just bound whom a colleague fits in whose extra slots stay empty: two
+things that have nothing to do with each other, and of which one at least hardly ever happens in these data; and so is
+one that holds extra slots of such a colleague for several people, where hardly any account does with other staff.
 Looks without need are looks at a patient of whom nothing else is known for a week around.
 """
 
@@ -39,6 +40,7 @@ class Policy:
     new_within_us: int = 14 * DAY_US  #: a patient who was bound so shortly before is new to the account
     recipients: int = 3  #: accounts that bound them; one or two are somebody's relatives
     recipient_most: float = 3.0  #: 20 to 1: a lead; the staff member may have added theirs in good faith
+    holder_most: float = 4.0  #: 55 to 1: a lead as well; it is several times, and still another's deed
     need_within_us: int = 7 * DAY_US  #: somebody was here, or is about to come
     most: float = 6.0
     least_weight: float = 3.0  #: twenty to one
@@ -48,7 +50,7 @@ class Insiders:
     """Staff out of pattern: see the file."""
 
     code: ClassVar[str] = "insiders"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     needs: ClassVar[frozenset[str]] = frozenset({"events.kind", "events.staff_id"})
 
     def __init__(self, policy: Policy | None = None) -> None:
@@ -67,34 +69,42 @@ class Insiders:
     def judge(self, counted: Mapping[str, pa.Table]) -> Iterable[Suspicion | Speaks]:
         """Suspicions, by staff."""
         rows = _sorted(counted["extras"])
-        few = _of_few_purses(rows, self.policy)
+        few = _of_few(rows, self.policy)
         unattended: list[Suspicion] = []
+        for_few: list[Suspicion] = []
         for pattern, kind in (
             ("off_hours", lambda row: bool(row["off_hours"])),
             ("nobody_came", lambda row: bool(row["decided"] and not row["came"])),
-            ("one_purse", lambda row: (row["staff_id"], _purse(row)) in few),
+            ("one_purse", lambda row: any((row["staff_id"], whose) in few for whose in _whose(row))),
         ):
             said = list(_out_of_pattern(rows, pattern, kind, self.policy))
             yield from said
             unattended += said if pattern == "nobody_came" else []
+            for_few += said if pattern == "one_purse" else []
         bound_by = {row["event_id"]: row["bound_by"] for row in counted["new"].to_pylist()}
         favouring = list(_for_new(rows, bound_by, self.policy))
         yield from favouring
         yield from _recipients(rows, bound_by, favouring, unattended, self.policy)
+        yield from _holders(rows, few, for_few, self.policy)
         yield from _lookers(counted["looks"], self.policy)
 
     def judge_rings(
         self, counted: Mapping[str, pa.Table], ring_of: Mapping[Subject, str]
     ) -> Iterable[Suspicion | Speaks]:
-        """Staff whose extra slots go to members of rings, by patient, account or payer."""
+        """Staff whose extra slots go to members of rings, by patient, account or payer.
+
+        A ring most of whose accounts had slots of that very member of staff is known by them, and says nothing new.
+        """
+        rows = _sorted(counted["extras"])
+        known = _known_by(rows, counted["new"].to_pylist(), ring_of)
 
         def in_ring(row: Row) -> bool:
             who = [Subject(kind="patient", id=row["patient_id"])]
             who += [Subject(kind="account", id=row["account_id"])] if row["account_id"] else []
             who += [Subject(kind="payer", id=row["payer_id"])] if row["payer_id"] else []
-            return any(one in ring_of for one in who)
+            return any(one in ring_of and (row["staff_id"], ring_of[one]) not in known for one in who)
 
-        yield from _out_of_pattern(_sorted(counted["extras"]), "in_rings", in_ring, self.policy)
+        yield from _out_of_pattern(rows, "in_rings", in_ring, self.policy)
 
 
 _SAYS = {
@@ -116,20 +126,27 @@ def _sorted(extras_of: pa.Table) -> list[Row]:
     return sorted(extras_of.to_pylist(), key=lambda r: (r["staff_id"], r["at_us"], r["event_id"]))
 
 
-def _purse(row: Row) -> tuple[str, str] | None:
-    """Who pays, or on whose account it is; None where neither is known."""
-    for name in ("payer_id", "account_id"):
-        if row[name] is not None:
-            return name, row[name]
-    return None
+#: The member of staff, and an account or purse by its column.
+Few = tuple[str, tuple[str, str]]
 
 
-def _of_few_purses(rows: Sequence[Row], policy: Policy) -> set[tuple[str, tuple[str, str] | None]]:
-    patients: dict[tuple[str, tuple[str, str] | None], set[str]] = defaultdict(set)
+def _whose(row: Row) -> list[tuple[str, str]]:
+    """Who pays, and on whose account it is: a purse may be new each time where the account is not."""
+    return [(name, row[name]) for name in ("payer_id", "account_id") if row[name] is not None]
+
+
+def _people(rows: Sequence[Row]) -> dict[Few, set[str]]:
+    """For whom each purse and each account had extra slots of each member of staff."""
+    found: dict[Few, set[str]] = defaultdict(set)
     for row in rows:
-        if _purse(row) is not None:
-            patients[(row["staff_id"], _purse(row))].add(row["patient_id"])
-    return {key for key, of in patients.items() if len(of) >= policy.purse_patients}
+        if row["patient_id"] is not None:
+            for whose in _whose(row):
+                found[(row["staff_id"], whose)].add(row["patient_id"])
+    return found
+
+
+def _of_few(rows: Sequence[Row], policy: Policy) -> dict[Few, set[str]]:
+    return {key: of for key, of in _people(rows).items() if len(of) >= policy.purse_patients}
 
 
 def _out_of_pattern(
@@ -176,6 +193,16 @@ def _for_new(rows: Sequence[Row], bound_by: Mapping[str, str], policy: Policy) -
             yield one
 
 
+def _known_by(rows: Sequence[Row], new: Iterable[Row], ring_of: Mapping[Subject, str]) -> frozenset[tuple[str, str]]:
+    """Staff and the rings most of whose accounts had slots of theirs."""
+    sizes = Counter(ring for one, ring in ring_of.items() if one.kind == "account")
+    bound_by = {row["event_id"]: row["bound_by"] for row in new}
+    had = {(row["staff_id"], account) for row in rows for account in (row["account_id"], bound_by.get(row["event_id"]))}
+    subjects = [(staff, Subject(kind="account", id=account)) for staff, account in had if account is not None]
+    theirs = Counter((staff, ring_of[account]) for staff, account in subjects if account in ring_of)
+    return frozenset(key for key, count in theirs.items() if 2 * count > sizes[key[1]])
+
+
 _RECIPIENT_SAYS = {
     "insiders.for_new": (
         "所绑定就诊人取得 {k} 个加号，均由同一名工作人员为多个账号的新绑就诊人添加",
@@ -217,6 +244,45 @@ def _recipients(
             measured=float(len(of)),
             expected=0.0,
             threshold=1.0,
+            weight=weight,
+            first_at_us=min(row["at_us"] for row in of),
+            last_at_us=max(row["at_us"] for row in of),
+            wanted=(Wanted(table="events", event_ids=tuple(row["event_id"] for row in of)),),
+            members=(one.subject,),
+            cohort=f"staff {staff}",
+        )
+
+
+def _holders(
+    rows: Sequence[Row], few: Mapping[Few, set[str]], for_few: Sequence[Suspicion], policy: Policy
+) -> Iterator[Suspicion]:
+    """Accounts that hold extra slots for several people; it weighs no more than it is rare with other staff."""
+    of_staff = {one.subject.id: one for one in for_few}
+    elsewhere = [
+        len(of) for (staff, (name, _)), of in _people(rows).items() if name == "account_id" and staff not in of_staff
+    ]
+    for (staff, (name, account)), people in sorted(few.items()):
+        if name != "account_id" or staff not in of_staff:
+            continue
+        one = of_staff[staff]
+        alike = sum(n >= len(people) for n in elsewhere)
+        weight = min(policy.holder_most, one.weight, rarity(alike, len(elsewhere)))
+        if weight < policy.least_weight:
+            continue
+        of = [row for row in rows if (row["staff_id"], row["account_id"]) == (staff, account)]
+        yield replace(
+            one,
+            subject=Subject(kind="account", id=account),
+            code="insiders.holder",
+            says=Says(
+                zh=f"同一名工作人员所加的号中，它持有 {len(of)} 个，分属 {len(people)} 名就诊人；"
+                f"与其他工作人员之间，{len(elsewhere)} 个账号中有 {alike} 个如此",
+                en=f"It holds {len(of)} extra slots of one member of staff, for {len(people)} patients; with other "
+                f"staff {alike} of {len(elsewhere)} accounts do",
+            ),
+            measured=float(len(people)),
+            expected=sum(elsewhere) / max(1, len(elsewhere)),
+            threshold=float(policy.purse_patients),
             weight=weight,
             first_at_us=min(row["at_us"] for row in of),
             last_at_us=max(row["at_us"] for row in of),
