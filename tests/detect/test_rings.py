@@ -77,7 +77,7 @@ def test_a_gang_on_a_few_phones_with_one_purse_is_one_ring():
 
 
 def test_those_for_whom_a_gang_booked_are_not_of_it():
-    """A customer has an account and a patient, and the gang has booked for that patient once; so has a second seller."""
+    """A customer has an account and a patient for whom the gang has booked once; one was served by two of them."""
     booked_for = [edge(f"g{n}", "patient", f"customer{n}") for n in range(9)]
     own = [edge(f"customer{n}", "patient", f"customer{n}") for n in range(9)]
     (ring,) = found([*gang(), *booked_for, *own, edge("g0", "patient", "customer5")])
