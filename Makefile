@@ -69,7 +69,7 @@ check: $(VENV)/.dlib
 
 test: check
 	@echo "==> tests"
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: $(VENV)/.dlib
 	@$(BIN)/shouhao bench $(NAMES) --json bench-out.json

@@ -26,7 +26,7 @@ from shouhao.settings import PREFIX
 from shouhao.wiring import System
 
 _FOUND = "found"
-_CITED_OF = 40  #: findings, the strongest first, whose cited lines are read back
+_CITED_OF = 40  #: findings that cite lines, the strongest first, whose lines are read back
 _FORMATS = (f"{NGINX}:portal", f"{NGINX}:api")
 
 
@@ -159,7 +159,7 @@ def night_report(system: System, night: Night, analysed: Analysed, *, name: str)
         "made_s": analysed.made_s,
         "analysed_s": analysed.analysed_s,
         "taken_in_s": round(took_s, 1),
-        "cited": _cited(findings[:_CITED_OF], night.out / INPUTS),
+        "cited": _cited([one for one in findings if _cites_lines(one)][:_CITED_OF], night.out / INPUTS),
         "strongest": findings[0]["finding_id"] if findings else None,
         "page": f"{night.out.name}/{_FOUND}/report.html",
         **_judged(judged, labels),
@@ -236,6 +236,12 @@ def _named(findings: Iterable[Mapping[str, Any]]) -> set[str]:
     """Accounts that any finding names, leads included."""
     named = [one for finding in findings for one in (finding["subject"], *finding.get("members", ()))]
     return {one["id"] for one in named if one["kind"] == "account"}
+
+
+def _cites_lines(finding: Mapping[str, Any]) -> bool:
+    """Whether it cites lines of a log, and not events alone."""
+    places = [place for reason in finding["reasons"] for place in reason["evidence"]]
+    return any(".access.log" in place.get("file", "") for place in places)
 
 
 def _cited(findings: Sequence[Mapping[str, Any]], inputs: Path) -> dict[str, int]:
