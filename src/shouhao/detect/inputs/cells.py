@@ -8,20 +8,13 @@ whole.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from shouhao.detect.inputs.lines import Bools, Bytes, Int32s, Lines, places_of
+from shouhao.detect.inputs.lines import INLINE_BYTES, Bools, Bytes, Int32s, Lines, places_of, point
 
 _QUOTATION_MARK = 34
-_INLINE_BYTES = 12  #: an Arrow view holds so short a text itself
-_WORDS = _INLINE_BYTES // 4
-_FIRST_BYTES = np.array(  # by word and length: masks that leave so many of twelve bytes
-    [[(1 << 8 * min(max(n - 4 * word, 0), 4)) - 1 for n in range(_INLINE_BYTES + 1)] for word in range(_WORDS)],
-    np.uint32,
-).view(np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +36,7 @@ def cut_cells(
     """
     data = np.frombuffer(lines.buffers[0], np.uint8) if lines.buffers else np.empty(0, np.uint8)
     lengths, offsets = lines.views[:, 0], lines.views[:, 3]
-    chosen = (lengths > _INLINE_BYTES) & (lines.views[:, 2] == 0)
+    chosen = (lengths > INLINE_BYTES) & (lines.views[:, 2] == 0)
     found = places_of(data, _QUOTATION_MARK).astype(np.int32)
     if chosen.all() and len(found) == len(lines) * marks:
         at = found.reshape(len(lines), marks)
@@ -66,7 +59,7 @@ def cut_cells(
         places = {n: (start[fits], end[fits]) for n, (start, end) in places.items()}
     views = np.empty((len(asked), int(np.count_nonzero(chosen)), 4), np.int32)  # at once: pages come cheaper so
     for into, n in zip(views, asked, strict=True):
-        _point(into, data, *places[n])
+        point(into, data, *places[n])
     texts = [[None, pa.py_buffer(of), *lines.buffers[:1]] for of in views]
     return chosen, {
         n: pa.Array.from_buffers(pa.string_view(), len(of), buffers)
@@ -96,21 +89,3 @@ def _holds(data: Bytes, starts: Int32s, ends: Int32s, literal: bytes) -> Bools:
     for n, byte in enumerate(literal):
         same &= data[np.minimum(starts + n, len(data) - 1)] == byte
     return same
-
-
-def _point(views: Int32s, data: Bytes, starts: Int32s, ends: Int32s) -> None:
-    """Write Arrow's string views: length, first four bytes, buffer, offset; or length and the text, if short."""
-    lengths = ends - starts
-    views[:, 0], views[:, 2], views[:, 3] = lengths, 0, starts
-    words = np.ndarray((max(len(data) - 3, 0),), "<i4", data, strides=(1,))
-    last = len(words) - 1
-    views[:, 1] = words[np.minimum(starts, last)]
-    short = np.flatnonzero(lengths <= _INLINE_BYTES)
-    if len(short):
-        rows: Any = slice(None) if len(short) == len(starts) else short
-        at, sizes = starts[rows], lengths[rows]
-        for n in range(_WORDS):
-            views[rows, 1 + n] = words[np.minimum(at + 4 * n, last)] & _FIRST_BYTES[n][sizes]
-        for n in short[at > last - 4 * (_WORDS - 1)].tolist():  # the last bytes of all: nothing behind to read along
-            text = bytes(data[starts[n] : ends[n]]).ljust(_INLINE_BYTES, b"\0")
-            views[n, 1:] = np.frombuffer(text, "<i4")

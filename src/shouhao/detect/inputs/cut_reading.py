@@ -32,6 +32,27 @@ def operation(path: str) -> str:
     return f"NOT coalesce(contains({path}, '.') AND regexp_matches({path}, {literal(STATIC_PATH)}), false)"
 
 
+def projected(relation: str, kept: str, *steps: Mapping[str, str]) -> str:
+    """A query in steps, each a projection over the one before, that hands on some columns as they are."""
+    query = relation
+    for step in steps:
+        made = "".join(f", {sql} AS {name(column)}" for column, sql in step.items())
+        query = f"SELECT {kept}{made} FROM {relation}"
+        relation = f"({query})"
+    return query
+
+
+def hits_query(made: Mapping[str, str], relation: str, *, joined: bool) -> str:
+    """A query for the columns of `hits`.
+
+    Args:
+        joined: the relation has a column `joined` too, the account of lines that name none.
+    """
+    account = {"account_id": f"coalesce({made['account_id']}, CAST(joined AS VARCHAR))"} if joined else {}
+    columns = ", ".join(f"{sql} AS {name(column)}" for column, sql in {**made, **account}.items())
+    return f"SELECT {columns} FROM {relation}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steps:
     """Columns as SQL over pieces of lines, each step a projection over the one before, as in `hit_reading.Way`."""
@@ -44,13 +65,10 @@ class Steps:
 
     def select(self, relation: str) -> str:
         """A query for the columns over a relation with pieces and `number`."""
-        kept = f"number, {self.form} AS fits"
-        for step in (self.fields, self.values):
-            cut = "".join(f", {sql} AS {name(column)}" for column, sql in step.items())
-            relation = f"(SELECT {kept}{cut} FROM {relation})"
-            kept = "number, fits"
-        made = "".join(f", {sql} AS {name(column)}" for column, sql in self.columns.items())
-        return f"SELECT number, fits{made} FROM {relation}"
+        fits = {"fits": "fits"}
+        return projected(
+            relation, "number", {"fits": self.form, **self.fields}, {**fits, **self.values}, {**fits, **self.columns}
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +86,7 @@ class CutWay:
             column: name(column) if column in filled or column in PLACED else NONE[column] for column in HIT_COLUMNS
         }
         made[OPERATION] = OPERATION if OPERATION in filled else "true"
-        if joined:
-            made["account_id"] = f"coalesce({made['account_id']}, CAST(joined AS VARCHAR))"
-        return f"SELECT {', '.join(f'{sql} AS {name(column)}' for column, sql in made.items())} FROM {relation}"
+        return hits_query(made, relation, joined=joined)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

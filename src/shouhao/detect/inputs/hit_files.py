@@ -11,11 +11,17 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from shouhao.kernel.errors import Unavailable
+
 _GROWING = ("byte_start", "byte_end", "at_us")  #: of which differences are written
 
 
 def write_hit_files(tables: Mapping[str, pa.Table], folder: Path, *, threads: int) -> Mapping[str, list[Path]]:
-    """Write tables of hits, each into a few files; a column `joined` fills in for missing accounts."""
+    """Write tables of hits, each into a few files; a column `joined` fills in for missing accounts.
+
+    Raises:
+        Unavailable: there is no room.
+    """
     from pyarrow import parquet  # noqa: PLC0415 - takes a while, and wanted for large logs alone
 
     def write(path: Path, batches: list[pa.RecordBatch]) -> None:
@@ -34,7 +40,10 @@ def write_hit_files(tables: Mapping[str, pa.Table], folder: Path, *, threads: in
             size = -(-len(batches) // max(1, threads))
             parts = [batches[n : n + size] for n in range(0, len(batches), size)]
             written[relation] = [folder / f"{relation}_{n}.parquet" for n in range(len(parts))]
-            list(pool.map(write, written[relation], parts))
+            try:
+                list(pool.map(write, written[relation], parts))
+            except OSError as error:
+                raise Unavailable(f"room for what is read ({error.strerror})") from None
     return written
 
 

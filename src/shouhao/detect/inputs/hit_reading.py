@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from shouhao.detect.inputs.apache_format import Variable
-from shouhao.detect.inputs.cut_reading import NONE, PLACED, CutWay, Steps, operation
+from shouhao.detect.inputs.cut_reading import NONE, PLACED, CutWay, Steps, hits_query, operation, projected
 from shouhao.detect.inputs.format_json import JsonLine
 from shouhao.detect.inputs.format_text import CarefulText, CutText, Found, QuickText
 from shouhao.detect.inputs.log_format import LogFormat
@@ -48,17 +48,11 @@ class Way:
             joined: the relation has a column `joined` too, the account of lines that name none.
         """
         kept = "source, byte_start, byte_end, at_us" + (", joined" if joined else "")
-        if self.parsed:
-            relation = f"(SELECT {kept}, line, {self.parsed} AS parsed FROM {relation})"
-        for step in (self.fields, self.values):
-            cut = "".join(f", {sql} AS {name(column)}" for column, sql in step.items())
-            relation = f"(SELECT {kept}{cut} FROM {relation})"
+        parsed = [{"line": "line", "parsed": self.parsed}] if self.parsed else []
+        steps = projected(relation, kept, *parsed, self.fields, self.values)
         made = {column: self.columns.get(column, name(column)) for column in HIT_COLUMNS}
         made[OPERATION] = operation(made["path"])
-        if joined:
-            made["account_id"] = f"coalesce({made['account_id']}, CAST(joined AS VARCHAR))"
-        columns = ", ".join(f"{sql} AS {name(column)}" for column, sql in made.items())
-        return f"SELECT {columns} FROM {relation}"
+        return hits_query(made, f"({steps})", joined=joined)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from shouhao.detect.inputs.files import LINE_LIMIT_BYTES, InputFile, Text, forget
 
-RANGE_BYTES = 1 << 25
+RANGE_BYTES = 32 << 20
 
 Int64s = npt.NDArray[np.int64]
 Int32s = npt.NDArray[np.int32]
@@ -25,7 +25,12 @@ Bytes = npt.NDArray[np.uint8]
 
 _STEP_BYTES = 1 << 20  #: fits the processor's cache
 _NEWLINE, _RETURN, _NUL = 10, 13, 0
-_INLINE_BYTES = 12  #: an Arrow view holds so short a text itself
+INLINE_BYTES = 12  #: an Arrow view holds so short a text itself
+_WORDS = INLINE_BYTES // 4
+_FIRST_BYTES = np.array(  # by word and length: masks that leave so many of twelve bytes
+    [[(1 << 8 * min(max(n - 4 * word, 0), 4)) - 1 for n in range(INLINE_BYTES + 1)] for word in range(_WORDS)],
+    np.uint32,
+).view(np.int32)
 _BOM = codecs.BOM_UTF8
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
@@ -253,36 +258,44 @@ def _lines_where(data: Bytes, starts: Int64s, ends: Int64s, test: Any) -> list[i
 def _views(
     text: Text, data: Bytes, starts: Int64s, ends: Int64s, texts: dict[int, bytes]
 ) -> tuple[Int32s, tuple[Any, ...]]:
-    """Arrow's string views: length, first four bytes, buffer, offset; or length and the text, if short."""
-    if not len(starts):
-        return np.empty((0, 4), np.int32), ()
-    base, end = int(starts[0]), int(ends[-1])
-    lengths = ends - starts
+    """The lines as views, and what those point into."""
     views = np.empty((len(starts), 4), np.int32)
-    views[:, 0] = lengths
-    views[:, 2] = 0
-    views[:, 3] = starts - base
-    if len(data) > _INLINE_BYTES:
-        first_four = np.ndarray((len(data) - 3,), "<i4", data, strides=(1,))
-        views[:, 1] = first_four[np.minimum(starts, len(data) - 4)]
-    short = np.flatnonzero(lengths <= _INLINE_BYTES)
-    if len(short):
-        places = starts[short, None] + np.arange(_INLINE_BYTES)
-        inline = np.where(places < ends[short, None], data[np.minimum(places, len(data) - 1)], 0)
-        views[short, 1:] = inline.astype(np.uint8).view("<i4")
+    if not len(starts):
+        return views, ()
+    base, end = int(starts[0]), int(ends[-1])
+    point(views, data[base:end], (starts - base).astype(np.int32), (ends - base).astype(np.int32))
     buffers = [pa.py_buffer(memoryview(text)[base:end])]
     if texts:
         buffers.append(pa.py_buffer(_place_texts(views, texts)))
     return views, tuple(buffers)
 
 
+def point(views: Int32s, data: Bytes, starts: Int32s, ends: Int32s) -> None:
+    """Write Arrow's string views: length, first four bytes, buffer, offset; or length and the text, if short."""
+    if len(data) < INLINE_BYTES:
+        data = np.append(data, np.zeros(INLINE_BYTES, np.uint8))
+    lengths = ends - starts
+    views[:, 0], views[:, 2], views[:, 3] = lengths, 0, starts
+    words = np.ndarray((len(data) - 3,), "<i4", data, strides=(1,))
+    last = len(words) - 1
+    views[:, 1] = words[np.minimum(starts, last)]
+    short = np.flatnonzero(lengths <= INLINE_BYTES)
+    rows: Any = slice(None) if len(short) == len(starts) else short
+    at, sizes = starts[rows], lengths[rows]
+    for n in range(_WORDS if len(short) else 0):
+        views[rows, 1 + n] = words[np.minimum(at + 4 * n, last)] & _FIRST_BYTES[n][sizes]
+    for n in short[at > last - 4 * (_WORDS - 1)].tolist() if len(short) else ():  # the last: nothing behind to read
+        text = bytes(data[starts[n] : ends[n]]).ljust(INLINE_BYTES, b"\0")
+        views[n, 1:] = np.frombuffer(text, "<i4")
+
+
 def _place_texts(views: Int32s, texts: dict[int, bytes]) -> bytes:
     """Point the views of rewritten lines at their new text."""
     parts, offset = [], 0
     for n, one in sorted(texts.items()):
-        padded = one[:_INLINE_BYTES].ljust(_INLINE_BYTES, b"\0")
+        padded = one[:INLINE_BYTES].ljust(INLINE_BYTES, b"\0")
         views[n] = (len(one), *np.frombuffer(padded, "<i4"))
-        if len(one) > _INLINE_BYTES:
+        if len(one) > INLINE_BYTES:
             views[n, 2:] = (1, offset)
             parts.append(one)
             offset += len(one)

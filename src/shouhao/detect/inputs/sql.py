@@ -95,11 +95,8 @@ def uncompressed(connection: "DuckDBPyConnection") -> Iterator[None]:
     Where few values come again, as in events, which are mostly ids, each look at a dictionary takes it apart, which
     takes longer than reading what is four times as large.
     """
-    connection.execute("SET force_compression = 'uncompressed'")
-    try:
+    with _packing(connection, "uncompressed"):
         yield
-    finally:
-        connection.execute("RESET force_compression")
 
 
 @contextmanager
@@ -110,7 +107,13 @@ def as_dictionaries(connection: "DuckDBPyConnection") -> Iterator[None]:
     of making a table. Logs repeat themselves, so it would choose dictionaries anyway; where nothing repeats, the file
     is twice as large and no slower.
     """
-    connection.execute("SET force_compression = 'dictionary'")
+    with _packing(connection, "dictionary"):
+        yield
+
+
+@contextmanager
+def _packing(connection: "DuckDBPyConnection", how: str) -> Iterator[None]:
+    connection.execute(f"SET force_compression = {literal(how)}")
     try:
         yield
     finally:

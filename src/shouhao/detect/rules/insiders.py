@@ -237,19 +237,13 @@ def _recipients(
             continue
         zh, en = _RECIPIENT_SAYS[one.code]
         yield replace(
-            one,
-            subject=Subject(kind="account", id=account),
+            _of_account(one, account, of),
             code="insiders.recipient",
             says=Says(zh=zh.format(k=len(of)), en=en.format(k=len(of))),
             measured=float(len(of)),
             expected=0.0,
             threshold=1.0,
             weight=weight,
-            first_at_us=min(row["at_us"] for row in of),
-            last_at_us=max(row["at_us"] for row in of),
-            wanted=(Wanted(table="events", event_ids=tuple(row["event_id"] for row in of)),),
-            members=(one.subject,),
-            cohort=f"staff {staff}",
         )
 
 
@@ -271,8 +265,7 @@ def _holders(
             continue
         of = [row for row in rows if (row["staff_id"], row["account_id"]) == (staff, account)]
         yield replace(
-            one,
-            subject=Subject(kind="account", id=account),
+            _of_account(one, account, of),
             code="insiders.holder",
             says=Says(
                 zh=f"同一名工作人员所加的号中，它持有 {len(of)} 个，分属 {len(people)} 名就诊人；"
@@ -284,12 +277,20 @@ def _holders(
             expected=sum(elsewhere) / max(1, len(elsewhere)),
             threshold=float(policy.purse_patients),
             weight=weight,
-            first_at_us=min(row["at_us"] for row in of),
-            last_at_us=max(row["at_us"] for row in of),
-            wanted=(Wanted(table="events", event_ids=tuple(row["event_id"] for row in of)),),
-            members=(one.subject,),
-            cohort=f"staff {staff}",
         )
+
+
+def _of_account(one: Suspicion, account: str, of: Sequence[Row]) -> Suspicion:
+    """What is said of staff, turned to an account that they gave slots; those are one hand's."""
+    return replace(
+        one,
+        subject=Subject(kind="account", id=account),
+        first_at_us=min(row["at_us"] for row in of),
+        last_at_us=max(row["at_us"] for row in of),
+        wanted=(Wanted(table="events", event_ids=tuple(row["event_id"] for row in of)),),
+        members=(one.subject,),
+        cohort=f"staff {one.subject.id}",
+    )
 
 
 def _home(rows: Sequence[Row]) -> str:
