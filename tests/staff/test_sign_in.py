@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from shouhao.kernel.errors import InvalidInput
-from shouhao.staff import throttle
+from shouhao.staff import throttle, throttle_store
 from shouhao.staff.first_run import first_administrator
 from shouhao.staff.passwords import Passwords, check_password
 from shouhao.staff.second_factor import new_secret, offered, step_of
@@ -16,6 +16,7 @@ from shouhao.staff.store import change_roles, deactivate_operator
 from shouhao.staff.tables import logins, sessions, throttles
 from shouhao.staff.throttle import ADDRESS as ADDRESS_RULE
 from shouhao.staff.throttle import LOGIN, PAIR, TooManyTries, forget_throttles, wait_s
+from shouhao.store.engine import open_database
 from staff.staffing import ADDRESS, CHANCE, DAY, NOW, PASSWORD, SECOND, ZONE, code, door, events, operator
 
 LATER = NOW + 3600 * SECOND
@@ -331,3 +332,29 @@ def test_sessions_that_are_long_over_are_forgotten(db):
     with db.write() as connection:
         assert forget_sessions(connection, now_us=NOW + DAY) == 0
         assert forget_sessions(connection, now_us=NOW + 3 * DAY) == 2
+
+
+def test_a_counter_that_another_drops_while_one_waits_for_it_begins_anew(postgresql_url):
+    db = open_database(postgresql_url)
+    found = []
+
+    def wait_for_it():
+        with db.write() as connection:
+            found.append(throttle_store.locked(connection, ["k"])["k"])
+            throttle_store.put(connection, "k", failures=1, failed_at_us=NOW, until_us=NOW)
+
+    with db.write() as connection:
+        throttle_store.locked(connection, ["k"])
+        throttle_store.put(connection, "k", failures=3, failed_at_us=NOW, until_us=NOW)
+    other = threading.Thread(target=wait_for_it)
+    with db.write() as connection:
+        throttle_store.locked(connection, ["k"])
+        other.start()
+        other.join(0.3)
+        assert found == []
+        throttle_store.drop(connection, ["k"])
+    other.join(5)
+    assert [row.failures for row in found] == [0]
+    with db.read() as connection:
+        assert connection.execute(select(throttles.c.failures).where(throttles.c.key == "k")).scalar_one() == 1
+    db.close()

@@ -1,5 +1,7 @@
 """Policies are versions that are never changed; the newest one that has begun is in force."""
 
+import threading
+
 import pytest
 from sqlalchemy.exc import IntegrityError
 
@@ -77,4 +79,22 @@ def test_two_who_change_a_policy_at_once_do_not_both_win(postgresql_url):
         with pytest.raises(IntegrityError):
             policies.add(second, "limits", {}, **how)
         second.rollback()
+    db.close()
+
+
+def test_whoever_looks_at_what_is_newest_keeps_others_from_adding_until_done(postgresql_url):
+    db = open_database(postgresql_url)
+    added = []
+    other = threading.Thread(target=lambda: added.append(add(db, {"n": "other"})))
+    with db.write() as connection:
+        policies.hold(connection, "limits")
+        assert policies.newest(connection, "limits") == 0
+        other.start()
+        other.join(0.3)
+        assert added == []
+        assert add(db, {}, kind="binding") == 1, "another kind waits for nobody"
+        how = {"effective_at_us": NOW, "staff_id": "st", "reason": "r", "now_us": NOW}
+        assert policies.add(connection, "limits", {"n": "mine"}, **how) == 1
+    other.join(5)
+    assert added == [2]
     db.close()

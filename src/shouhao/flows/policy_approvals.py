@@ -192,7 +192,7 @@ def _ask(
             "body": whole,
             "of_version": of_version,
             "effective_at_us": terms.effective_at_us,
-            "base_version": _newest(connection, kind),
+            "base_version": policies.newest(connection, kind),
             "before": before,
             "follows": follows,
             "changes": _changes({} if before is None else before["body"], after),
@@ -220,7 +220,8 @@ def _checked(
 def _apply(connection: Connection, approval: Approval, *, now_us: int) -> None:
     used = approvals.use(connection, approval.id, kind="policy", subject=approval.subject, now_us=now_us)
     kind, payload = used.subject, used.payload
-    newest = _newest(connection, kind)
+    policies.hold(connection, kind)  # no version of another's comes between looking and adding
+    newest = policies.newest(connection, kind)
     if newest != payload["base_version"]:
         raise PolicyMoved(version=newest)
     begins_us = now_us if payload["effective_at_us"] is None else payload["effective_at_us"]
@@ -239,12 +240,6 @@ def _apply(connection: Connection, approval: Approval, *, now_us: int) -> None:
         add_policy(connection, payload["body"], **how)
     else:
         add_rules(connection, kind, payload["body"], **how)
-
-
-def _newest(connection: Connection, kind: str) -> int:
-    """The number of the newest version, begun or not; 0: there is none."""
-    kept = policies.history(connection, kind)
-    return kept[-1].version if kept else 0
 
 
 def _scopes(connection: Connection, kind: str, *, own: bool) -> list[str]:

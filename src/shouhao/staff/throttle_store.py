@@ -7,9 +7,11 @@ from sqlalchemy import Connection, delete, literal, select, text, update
 
 from shouhao.staff.tables import known_addresses, throttles
 
-_SEEN = text(
+#: One statement: between making a row and locking it, another's success could drop it. Writing what stands there locks.
+_LOCKED = text(
     "INSERT INTO staff_throttles (key, failures, failed_at_us, until_us) VALUES (:key, 0, 0, 0)"
-    " ON CONFLICT (key) DO NOTHING"
+    " ON CONFLICT (key) DO UPDATE SET failures = staff_throttles.failures"
+    " RETURNING failures, failed_at_us, until_us"
 )
 _KNOW = text(
     "INSERT INTO staff_known_addresses (key, signed_in_at_us) VALUES (:key, :now_us)"
@@ -19,12 +21,7 @@ _KNOW = text(
 
 def locked(connection: Connection, keys: Sequence[str]) -> dict[str, Any]:
     """The counters, made where they were not, locked in one order until the unit of work ends."""
-    found = {}
-    for key in sorted(keys):
-        connection.execute(_SEEN, {"key": key})
-        query = select(throttles).where(throttles.c.key == key).with_for_update()
-        found[key] = connection.execute(query).one()
-    return found
+    return {key: connection.execute(_LOCKED, {"key": key}).one() for key in sorted(keys)}
 
 
 def put(connection: Connection, key: str, *, failures: int, failed_at_us: int, until_us: int) -> None:

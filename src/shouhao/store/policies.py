@@ -1,6 +1,7 @@
 """Policies: rules that a hospital sets, kept as versioned data with the day they begin.
 
 A version is never changed; a new one is added, with who and why. A room turns the body into its own typed policy.
+Versions of one kind are added one after the other: whoever adds, or looks first at what is newest, holds the kind.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ import msgspec
 from sqlalchemy import Column, Connection, Integer, Table, Text, UniqueConstraint, func, insert, select, text
 
 from shouhao.store import batch
+from shouhao.store.engine import dialect_of
 from shouhao.store.schema import identifier, instant, metadata
 
 policies = Table(
@@ -82,6 +84,20 @@ _PLAIN = text(_ALL_EFFECTIVE + "AND p.kind NOT LIKE '%:%'")
 _SCOPED = text(_ALL_EFFECTIVE + "AND p.kind >= :least AND p.kind < :most")
 
 
+def hold(connection: Connection, kind: str) -> None:
+    """Keep others from adding versions of this kind until the unit of work ends. SQLite has one writer anyway."""
+    if dialect_of(connection) == "postgresql":
+        connection.execute(_HOLD, {"kind": f"policies:{kind}"})
+
+
+_HOLD = text("SELECT pg_advisory_xact_lock(hashtextextended(:kind, 0))")
+
+
+def newest(connection: Connection, kind: str) -> int:
+    """The number of the newest version, begun or not; 0: there is none."""
+    return connection.execute(select(func.max(policies.c.version)).where(policies.c.kind == kind)).scalar() or 0
+
+
 def history(connection: Connection, kind: str) -> list[PolicyVersion]:
     """All versions, oldest first."""
     rows = connection.execute(select(policies).where(policies.c.kind == kind).order_by(policies.c.version))
@@ -98,9 +114,9 @@ def add(
     reason: str,
     now_us: int,
 ) -> int:
-    """Add the next version and return its number; two at once collide on the unique key and one fails."""
-    newest = connection.execute(select(func.max(policies.c.version)).where(policies.c.kind == kind)).scalar()
-    version = (newest or 0) + 1
+    """Add the next version and return its number; two at once are one after the other."""
+    hold(connection, kind)
+    version = newest(connection, kind) + 1
     connection.execute(
         insert(policies).values(
             kind=kind,
