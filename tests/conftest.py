@@ -149,6 +149,14 @@ def db(db_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
+def postgresql_db(postgresql_url: str) -> Iterator[Database]:
+    """An empty PostgreSQL database, where several write at once."""
+    database = open_database(postgresql_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
 def sqlite_db(sqlite_url: str) -> Iterator[Database]:
     """An empty SQLite database, where the kind does not matter."""
     database = open_database(sqlite_url)

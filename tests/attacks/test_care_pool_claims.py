@@ -13,6 +13,7 @@ from sqlalchemy import update
 from flows.drawing import field_of, give, look, nothing_moves, released, set_release, slot, sold_out, ways
 from flows.people import VAULT
 from hospital import DAY, NOW_US, add_people, add_person, ask, assert_sound, book_now, booking_of, code, rows
+from racing import meanwhile
 from shouhao.booking.tables import bookings, slots
 from shouhao.flows.care import PaperSeen, record_care_proof, revoke_care_proof
 from shouhao.kernel.clock import HOUR_US, start_of_day_us
@@ -93,6 +94,20 @@ def test_a_proof_that_was_revoked_or_ran_out_opens_nothing(in_care):
     for person in (revoked, ran_out):
         claims = at_every_door(person)
         refused(in_care, *claims, codes=["booking.care_proof_needed"] * len(claims))
+
+
+def test_a_proof_that_is_revoked_as_it_is_used_opens_nothing(postgresql_db):
+    db = postgresql_db
+    ((seller, booking_id),) = sold_out(db, half="pm")
+    give(db, booking_id, now_us=TODAY_US, person=seller)
+    person = add_person(db)
+    proof_id = record(db, person, DISABLED)
+    (answer,) = meanwhile(
+        db,
+        lambda c: revoke_care_proof(c, staff_id="st-2", proof_id=proof_id, reason="已注销", now_us=TODAY_US),
+        lambda: book_now(db, ask(person, "S1", pool="care"), now_us=TODAY_US),
+    )
+    assert code(answer) == "booking.care_proof_needed"
 
 
 def test_a_day_before_65_is_not_65(in_care):

@@ -4,9 +4,11 @@ import pytest
 
 from faces.enrolling import NOW_US, ColourEngine, photo, setup_for
 from hospital import events, rows
+from racing import before_its_end
 from shouhao.faces import changeover
 from shouhao.faces.changeover import NotAllSeen, abandon, advance, start, switch
-from shouhao.faces.enrolment import NoThreshold, PackNotLive, set_threshold
+from shouhao.faces.enrolment import GallerySetup, NoThreshold, PackNotLive, set_threshold
+from shouhao.faces.enrolment import enrol as enrol_at_once
 from shouhao.faces.model import PackMixed
 from shouhao.faces.tables import TABLES
 from shouhao.faces.watchlist_gallery import WatchlistGallery
@@ -184,6 +186,46 @@ def test_what_was_begun_can_be_given_up_without_a_trace(gallery, setup, db):
     start(setup, pack="new@2", now_us=NOW_US)
     build(setup)
     switch(setup, pack="new@2", now_us=NOW_US)
+
+
+def on(setup, db):
+    """The same gallery over another's connections."""
+    return GallerySetup(db=db, keys=setup.keys, engines=setup.engines)
+
+
+def test_who_is_enrolled_as_the_pack_is_switched_leaves_no_template_of_the_old_one(postgresql_db, tmp_path):
+    db, setup = postgresql_db, setup_for(postgresql_db, tmp_path / "keys", OLD, NEW)
+    start(setup, pack="new@2", now_us=NOW_US)
+    given = {"list_id": "own", "ground_id": "gr_1", "photo": photo((10, 1, 1)), "now_us": NOW_US}
+    before_its_end(
+        db,
+        lambda held: enrol_at_once(on(setup, held), subject_id="we_1", **given),
+        lambda: switch(setup, pack="new@2", now_us=NOW_US),
+    )
+    assert packs_of_templates(db) == ["new@2"]
+
+
+def test_a_pack_that_is_given_up_as_it_is_built_leaves_no_template(postgresql_db, tmp_path):
+    db, setup = postgresql_db, setup_for(postgresql_db, tmp_path / "keys", OLD, NEW)
+    given = {"list_id": "own", "ground_id": "gr_1", "photo": photo((10, 1, 1)), "now_us": NOW_US}
+    enrol_at_once(setup, subject_id="we_1", **given)
+    start(setup, pack="new@2", now_us=NOW_US)
+    before_its_end(
+        db,
+        lambda held: advance(on(setup, held), pack="new@2"),
+        lambda: abandon(setup, pack="new@2", now_us=NOW_US),
+    )
+    assert packs_of_templates(db) == ["old@1"]
+
+
+def test_two_who_set_a_threshold_at_once_set_one_after_the_other(postgresql_db, tmp_path):
+    setup = setup_for(postgresql_db, tmp_path / "keys", OLD)
+
+    def put(of):
+        told = {"list_id": "own", "pack": "old@1", "similarity_cos": 0.6, "derived_from": {}, "now_us": NOW_US}
+        return set_threshold(of, **told)
+
+    assert before_its_end(postgresql_db, lambda held: put(on(setup, held)), lambda: put(setup)) == 3
 
 
 def test_the_live_pack_is_no_pack_to_change_to(setup):

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DatabaseError
 from faces.enrolling import ColourEngine, photo, setup_for
 from flows.people import CHILD_BORN, NOW_US, new_account, person, register, verified
 from hospital import rows
+from racing import meanwhile
 from shouhao.faces.consented_gallery import LIST_ID, ConsentedGallery, FaceConsentNeeded
 from shouhao.faces.enrolment import enrol as enrol_at_once
 from shouhao.faces.tables import TABLES
@@ -290,6 +291,20 @@ def test_a_photograph_that_no_consent_stands_behind_is_found_and_erased(db, me, 
     assert erase_withdrawn(db, lambda: setup, now_us=NOW_US) == 1
     assert rows(db, FACES.subjects) == []
     sound(db)
+
+
+def test_a_photograph_is_not_erased_of_whoever_agrees_at_that_moment(postgresql_db, tmp_path):
+    db, setup = postgresql_db, setup_for(postgresql_db, tmp_path / "keys", purpose="consented", lists=(LIST_ID,))
+    account = new_account(db)
+    me = verified(db, account, person(), relation="self")
+    enrol_at_once(setup, subject_id=me, list_id=LIST_ID, ground_id="co_gone", photo=photo((10, 1, 1)), now_us=NOW_US)
+    asked = Asked(kind="face_check", patient_id=me, text_version=text_in_force("face_check").version, note="")
+    marked = meanwhile(
+        db,
+        lambda connection: give(connection, asked, caller=by(account), now_us=NOW_US),
+        lambda: mark_groundless(db, now_us=NOW_US),
+    )
+    assert (marked, [row["erasing_at_us"] for row in rows(db, FACES.subjects)]) == (0, [None])
 
 
 def test_staff_write_which_paper_was_signed(db, account, me):

@@ -8,9 +8,11 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+from sqlalchemy import update
 
 from hospital import dump, events
 from lawful import DOCUMENT, body_of, camera, make_lawful, operator
+from racing import meanwhile
 from shouhao.compliance.model import SwitchOff
 from shouhao.flows.frequent import Excludes, FrequentCounter, FrequentParts
 from shouhao.flows.frequent_duty import FrequentDuty
@@ -22,11 +24,13 @@ from shouhao.kernel.randomness import SeededRandomness
 from shouhao.staff.approvals import NotApproved, SecondPersonNeeded, decide
 from shouhao.staff.model import RoleMissing
 from shouhao.staff.training import NotTrained
+from shouhao.store.invariants import check
 from shouhao.store.vault import Vault
-from shouhao.watch.frequent import FrequentRules
+from shouhao.watch.frequent import FrequentRules, Visit
 from shouhao.watch.passages import Passage, PassageShot
 from shouhao.watch.store import frequent as store
 from shouhao.watch.store.frequent import WindowKeys
+from shouhao.watch.store.frequent_tables import leads, salts
 
 DIMS = 128
 NOW_US = 1_772_413_200_000_000  # 2026-03-02 09:00 at the hospital
@@ -387,6 +391,60 @@ def test_two_people_open_a_lead_and_each_look_is_registered(counting):
         assert store.stills_of_lead(connection, keys, lead.id) == {}
     with pytest.raises(LeadNotOpen):
         open_it(security)
+
+
+def test_a_lead_that_is_dismissed_as_it_is_opened_again_stays_dismissed(postgresql_db, tmp_path):
+    db, counting = postgresql_db, made(postgresql_db, tmp_path)
+    make_lawful(db, "frequent_visitors", now_us=NOW_US)
+    seen_on(counting, 5)
+    (lead,), now_us = counting.leads("waiting"), counting.clock.now_us()
+    security, second = operator(db, "security", now_us=now_us, trained=True), operator(db, "approver", now_us=now_us)
+
+    def open_it():
+        with db.write() as connection:
+            asked = ask_to_open(connection, lead.id, operator=security, reason="连续多日出现", now_us=now_us)
+            decide(connection, asked.id, operator=second, approve=True, reason="同意", now_us=now_us)
+        open_lead(db, counting.parts.keys, lead.id, asked.id, operator=security, reason="核实", now_us=now_us)
+
+    open_it()
+    with pytest.raises(LeadNotOpen):
+        meanwhile(db, lambda c: dismiss_lead(c, lead.id, operator=security, now_us=now_us), open_it)
+    assert [one.state for one in counting.leads()] == ["dismissed"]
+
+
+def test_a_worker_that_checks_late_does_not_close_what_people_have_opened(postgresql_db, tmp_path):
+    db, counting = postgresql_db, made(postgresql_db, tmp_path)
+    make_lawful(db, "frequent_visitors", now_us=NOW_US)
+    seen_on(counting, 3)
+    counting.at(NOW_US + 3 * DAY_US)
+    counting.see(CANARY, seed=3)
+    assert [one.state for one in counting.leads()] == ["checking"]
+    meanwhile(db, lambda connection: connection.execute(update(leads).values(state="opened")), counting.due)
+    assert [one.state for one in counting.leads()] == ["opened"]
+
+
+def test_a_visit_that_is_kept_as_the_window_s_secret_changes_is_turned_too(postgresql_db, tmp_path):
+    db, counting = postgresql_db, made(postgresql_db, tmp_path)
+    make_lawful(db, "frequent_visitors", now_us=NOW_US)
+    counting.see()
+    keys, now_us = counting.parts.keys, counting.clock.now_us()
+    with db.read() as connection:
+        salt = store.find_salt(connection, keys)
+        ((_, seen),) = store.read_visits(connection, keys, salt_id=salt.id)
+    visit = Visit(id="fv_another", day=day_of(now_us).toordinal(), at_us=now_us)
+
+    def keep(connection):
+        counting.counter._check_salt(connection, salt)
+        sealer = store.open_day(connection, keys, visit.day, now_us=now_us)
+        store.add_visit(connection, sealer, visit, seen=seen, salt_id=salt.id)
+
+    with db.write() as connection:
+        connection.execute(update(salts).values(made_at_us=NOW_US - 60 * DAY_US))
+    meanwhile(db, keep, counting.due)
+    with db.read() as connection:
+        assert check(connection, store.INVARIANTS) == []
+        assert store.find_salt(connection, keys).id != salt.id
+    assert counting.kept() == 2
 
 
 def test_with_the_switch_off_no_lead_is_opened(counting):

@@ -7,10 +7,12 @@ import pytest
 from sqlalchemy import select, text
 
 from flows.drawing import join, look, offers
-from hospital import add_people, assert_sound, booked, rows
+from hospital import add_people, add_person, assert_sound, booked, rows
+from racing import meanwhile
 from shouhao.booking.store.catalogue import find_sessions, list_departments, list_doctors
-from shouhao.booking.store.inventory import INVARIANTS
+from shouhao.booking.store.inventory import INVARIANTS, import_sessions, upsert_doctors
 from shouhao.booking.tables import sessions, slots
+from shouhao.flows.extra_slot import request_extra_slot
 from shouhao.flows.import_schedule import import_plan
 from shouhao.kernel.clock import DAY_US, HOSPITAL_ZONE, SECOND_US, to_us
 from shouhao.lab.hospital import demonstration_hospital
@@ -132,3 +134,23 @@ def test_slots_that_a_released_session_gets_more_go_to_those_who_wait_for_it(db)
     assert [b["patient_id"] for b in offers(db)] == [waits.patient_id]
     assert [s["state"] for s in rows(db, slots, session_id=second)] == ["free", "free"]
     assert_sound(db)
+
+
+def test_a_doctor_adds_a_slot_while_a_schedule_is_brought_in(postgresql_db):
+    db, plan = postgresql_db, csv_plan()
+    bring(db, plan)
+    person = add_person(db)
+
+    def add_a_slot():
+        how = {"reason": "复诊换药", "staff_id": "st-1", "doctor_id": "D1", "now_us": NOW}
+        with db.write() as connection:
+            session_id = plan.sessions[0].id
+            return request_extra_slot(connection, session_id=session_id, patient_id=person.patient_id, **how)
+
+    added = meanwhile(
+        db,
+        lambda connection: upsert_doctors(connection, plan.doctors),
+        add_a_slot,
+        then=lambda connection: import_sessions(connection, plan.sessions, now_us=NOW),
+    )
+    assert added.state == "granted"

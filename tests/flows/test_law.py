@@ -6,6 +6,7 @@ from sqlalchemy import update
 
 from hospital import events
 from lawful import body_of, camera, go_live, hand_in_all, make_lawful, operator
+from racing import meanwhile
 from shouhao.compliance.model import SWITCHES, SwitchNotReady, SwitchOff
 from shouhao.compliance.store import all_records, find_facts, require_on, retention_days, standing
 from shouhao.flows.law import (
@@ -214,6 +215,18 @@ def test_facts_that_are_a_day_old_hold_nothing(db):
     make_lawful(db, "watchlist", now_us=NOW_US)
     assert stands(db, now_us=NOW_US + 23 * HOUR_US).on
     assert lacks(db, now_us=NOW_US + 25 * HOUR_US) == {"counted"}
+
+
+def test_that_pictures_were_erased_is_not_forgotten_by_who_counts_at_that_moment(postgresql_db):
+    db = postgresql_db
+    law_due(db, now_us=NOW_US)
+    meanwhile(
+        db,
+        lambda connection: note_retention(connection, now_us=NOW_US + 1),
+        lambda: law_due(db, now_us=NOW_US + 2),
+    )
+    with db.read() as connection:
+        assert find_facts(connection).retention_ran_at_us == NOW_US + 1
 
 
 def test_without_trained_people_it_is_off(db):

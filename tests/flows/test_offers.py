@@ -39,7 +39,9 @@ from hospital import (
     minutes,
     pay,
     rows,
+    set_limits,
 )
+from shouhao.booking.store import waits as wait_store
 from shouhao.booking.tables import bookings, restrictions
 from shouhao.flows.attend import close_ended_sessions
 from shouhao.flows.give_back import Caller
@@ -161,6 +163,32 @@ def test_with_one_wish_accepted_the_others_are_wished_no_more(db):
     (offer,) = offers(db, session_id="S1")
     take(db, by_id[offer["patient_id"]], offer["id"], now_us=AFTER + 2)
     assert sorted((w["session_id"], w["state"]) for w in waiting(db)) == [("S1", "served"), ("S2", "ended")]
+    assert_sound(db)
+
+
+def test_a_wish_that_ends_as_its_slot_comes_back_is_offered_nothing(postgresql_db, monkeypatch):
+    db = postgresql_db
+    draw = open_draw(db, seats=1, session_ids=("S1", "S2"))
+    people = add_people(db, 3)
+    by_id = {p.patient_id: p for p in people}
+    set_limits(db, live_per_department_day=3)
+    enter_now(db, *(entry(p, draw_id=draw["id"], wishes=["S1", "S2"]) for p in people), now_us=OPENS)
+    look(db, AFTER)
+    won = {o["session_id"]: o for o in offers(db)}
+    give(db, won["S1"]["id"], now_us=AFTER + 1, person=by_id[won["S1"]["patient_id"]])
+    (offer,) = offers(db, session_id="S1")
+    next_waits = wait_store.next_waits
+
+    def next_waits_and_then_she_accepts(connection, wanted):
+        monkeypatch.undo()
+        found = next_waits(connection, wanted)
+        take(db, by_id[offer["patient_id"]], offer["id"], now_us=AFTER + 2)
+        return found
+
+    monkeypatch.setattr(wait_store, "next_waits", next_waits_and_then_she_accepts)
+    give(db, won["S2"]["id"], now_us=AFTER + 2, person=by_id[won["S2"]["patient_id"]])
+    assert sorted((w["session_id"], w["state"]) for w in waiting(db)) == [("S1", "served"), ("S2", "ended")]
+    assert offers(db) == []
     assert_sound(db)
 
 

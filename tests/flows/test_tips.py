@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import func, select
 
+from racing import meanwhile
 from shouhao.cases import tips_store as store
 from shouhao.cases.tips import (
     About,
@@ -310,6 +311,54 @@ def test_additions_and_pictures_of_one_tip_have_an_end(db):
         count_picture(db, VAULT, origin=HERE, limits=few, now_us=NOW)
     with pytest.raises(TipsTooOften):
         count_picture(db, VAULT, origin=HERE, limits=few, now_us=NOW)
+
+
+def test_all_pictures_together_have_an_end_for_two_at_once_too(postgresql_db):
+    one, other = tell_one(postgresql_db), tell_one(postgresql_db)
+    few = TipLimits(picture_bytes_most=15)
+
+    def add(connection, given):
+        add_picture(connection, VAULT, given.tip_id, b"0123456789", limits=few, now_us=NOW)
+
+    def add_other():
+        with postgresql_db.write() as connection:
+            add(connection, other)
+
+    with pytest.raises(TipPicturesFull):
+        meanwhile(postgresql_db, lambda connection: add(connection, one), add_other)
+
+
+def test_a_tip_that_is_erased_as_somebody_adds_to_it_is_gone_and_one_that_is_added_to_stays(postgresql_db):
+    db, given, keep_us = postgresql_db, tell_one(postgresql_db), 365 * DAY_US
+    over_us = NOW + keep_us + 1
+
+    def add(connection):
+        add_words(connection, VAULT, given.tip_id, "又来了", limits=LIMITS, now_us=NOW)
+
+    def add_now():
+        with db.write() as connection:
+            add(connection)
+
+    assert meanwhile(db, add, lambda: tips_due(db, keep_us=keep_us, now_us=over_us)) == 0
+    with pytest.raises(NotFound):
+        meanwhile(db, lambda connection: store.erase_told_before(connection, over_us, most=9), add_now)
+
+
+def test_counters_are_forgotten_while_others_are_counted(postgresql_db):
+    db, later = postgresql_db, NOW + 2 * HOUR_US
+
+    def count(connection, key, now_us=later):
+        store.count_up(connection, key, now_us=now_us, span_us=HOUR_US)
+
+    with db.write() as connection:
+        for key in ("a", "b"):
+            count(connection, key, NOW)
+    meanwhile(
+        db,
+        lambda connection: count(connection, "b"),
+        lambda: tips_due(db, keep_us=DAY_US, now_us=later),
+        then=lambda connection: count(connection, "a"),
+    )
 
 
 def test_a_picture_opens_under_its_own_tip_alone(db):

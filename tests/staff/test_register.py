@@ -8,6 +8,7 @@ from sqlalchemy import delete, insert, text, update
 from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 
+from racing import before_its_end
 from shouhao.kernel.errors import InvalidInput, Unavailable
 from shouhao.staff.model import Operator
 from shouhao.staff.register import (
@@ -219,6 +220,15 @@ def test_others_are_told_far_below_what_the_law_calls_serious(db):
     looked(db, who, "case", records=400)
     with db.read() as connection:
         assert warnings(connection, since_us=0)[0].counter == "other"
+
+
+def test_two_looks_at_one_moment_do_not_pass_the_mark_unseen(postgresql_db):
+    db, who = postgresql_db, operator(postgresql_db, "monitoring")
+    at_most = WARN_AT["health"].day - 2
+    looked(db, who, "health", records=at_most)
+    before_its_end(db, lambda same: looked(same, who, "health"), lambda: looked(db, who, "health"))
+    with db.read() as connection:
+        assert [(one.span, one.records) for one in warnings(connection, since_us=0)] == [("day", at_most + 2)]
 
 
 def test_a_look_at_a_canary_is_an_alarm_and_its_reader_is_not_told(db):

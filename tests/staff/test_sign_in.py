@@ -5,14 +5,23 @@ import threading
 import pytest
 from sqlalchemy import select
 
+from racing import meanwhile
 from shouhao.kernel.errors import InvalidInput
 from shouhao.staff import throttle, throttle_store
 from shouhao.staff.first_run import first_administrator
 from shouhao.staff.passwords import Passwords, check_password
 from shouhao.staff.second_factor import new_secret, offered, step_of
-from shouhao.staff.sessions import SessionEnded, SetupNeeded, csrf_token, forget_sessions, is_csrf_token
+from shouhao.staff.sessions import (
+    SessionEnded,
+    SetupNeeded,
+    begin,
+    csrf_token,
+    end,
+    forget_sessions,
+    is_csrf_token,
+)
 from shouhao.staff.sign_in import LoginTaken, SignInRefused, give_login, operator_of_login
-from shouhao.staff.store import change_roles, deactivate_operator
+from shouhao.staff.store import change_roles, deactivate_operator, find_operator
 from shouhao.staff.tables import logins, sessions, throttles
 from shouhao.staff.throttle import ADDRESS as ADDRESS_RULE
 from shouhao.staff.throttle import LOGIN, PAIR, TooManyTries, forget_throttles, wait_s
@@ -332,6 +341,64 @@ def test_sessions_that_are_long_over_are_forgotten(db):
     with db.write() as connection:
         assert forget_sessions(connection, now_us=NOW + DAY) == 0
         assert forget_sessions(connection, now_us=NOW + 3 * DAY) == 2
+
+
+def test_a_password_that_is_set_while_the_login_is_reset_opens_nothing(postgresql_db):
+    at = door(postgresql_db)
+    who, secret = at.enrol()
+    signed = at.enter("wangfang", PASSWORD, code(secret, LATER), now_us=LATER)
+
+    def reset(connection):
+        give_login(connection, who.id, None, now_us=LATER, randomness=CHANCE)
+
+    def set_it():
+        new = "another " + PASSWORD
+        session, cookie = signed.session, signed.cookie
+        at.sign_ins.set_password(session, cookie, new=new, current=PASSWORD, address=ADDRESS, now_us=LATER)
+
+    with pytest.raises(SessionEnded):
+        meanwhile(postgresql_db, reset, set_it)
+    with postgresql_db.read() as connection:
+        assert connection.execute(select(logins.c.password_hash)).scalar_one() is None
+
+
+def test_an_access_is_closed_while_its_owner_signs_in(postgresql_db):
+    at = door(postgresql_db)
+    operator(postgresql_db, "administrator")
+    who, secret = at.enrol()
+    before = at.enter("wangfang", PASSWORD, code(secret, LATER), now_us=LATER)
+    how = {"stage": "full", "zone": ZONE, "settings": at.sign_ins.settings, "now_us": LATER, "randomness": CHANCE}
+
+    def close():
+        with postgresql_db.write() as connection:
+            deactivate_operator(connection, who.id, now_us=LATER)
+
+    meanwhile(
+        postgresql_db,
+        lambda connection: end(connection, before.cookie, why="replaced", now_us=LATER),
+        close,
+        then=lambda connection: begin(connection, who, **how),
+    )
+    with postgresql_db.read() as connection:
+        assert find_operator(connection, who.id) is None
+
+
+def test_counters_are_forgotten_while_others_are_counted(postgresql_db):
+    db = postgresql_db
+    with db.write() as connection:
+        for key in ("a", "b"):
+            throttle_store.locked(connection, [key])
+
+    def forget():
+        with db.write() as connection:
+            forget_throttles(connection, now_us=NOW)
+
+    meanwhile(
+        db,
+        lambda connection: throttle_store.locked(connection, ["b"]),
+        forget,
+        then=lambda connection: throttle_store.locked(connection, ["a"]),
+    )
 
 
 def test_a_counter_that_another_drops_while_one_waits_for_it_begins_anew(postgresql_url):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hospital import events
 from lawful import add_place, camera, device, go_live
+from racing import meanwhile
 from shouhao.flows.camera_health import cameras_due, cameras_now
 from shouhao.flows.cameras import import_cameras, register_camera
 from shouhao.kernel.clock import DAY_US, HOUR_US, SECOND_US
@@ -28,6 +29,7 @@ from shouhao.watch.cameras import (
     refuse_forbidden,
 )
 from shouhao.watch.store.cameras import (
+    add_sign,
     declare_view,
     find_camera,
     find_camera_by_device,
@@ -36,6 +38,7 @@ from shouhao.watch.store.cameras import (
     list_health,
     list_places,
     note_heard,
+    note_offline,
     put_camera,
     set_state,
     walking_s,
@@ -178,6 +181,78 @@ def test_three_missed_keep_alives_are_told_once_and_so_is_the_return(db):
     told = [event["detail"] for event in events(db, "camera_health")]
     assert ["offline" in detail for detail in told] == [True, False]
     assert {w.code for w in seen(db, now_us=NOW_US)["CAM2"].warnings} == {"never_heard"}
+
+
+def test_a_camera_that_is_turned_as_it_goes_live_does_not_go_live(postgresql_db):
+    db = postgresql_db
+    add_place(db, now_us=NOW_US)
+    with db.write() as connection:
+        put_camera(connection, camera(), staff_id=None, now_us=NOW_US)
+        declare_view(connection, "CAM1", staff_id="op_1", now_us=NOW_US)
+
+    def switch_on():
+        with db.write() as connection:
+            set_state(connection, "CAM1", "live", staff_id="op_1", now_us=NOW_US)
+
+    turned = camera(angle_deg=180.0)
+    with pytest.raises(NotDeclared):
+        meanwhile(db, lambda connection: put_camera(connection, turned, staff_id=None, now_us=NOW_US), switch_on)
+    assert seen(db, now_us=NOW_US)["CAM1"].camera.state == "planned"
+
+
+def test_of_two_photographs_of_a_sign_at_once_the_newer_stays(postgresql_db):
+    go_live(postgresql_db, "CAM1", now_us=NOW_US)
+
+    def keep(connection, after_us):
+        how = {"taken_at_us": NOW_US + after_us, "staff_id": None, "now_us": NOW_US + 10}
+        add_sign(connection, "CAM1", still_id=f"st_{after_us}", **how)
+
+    def keep_older():
+        with postgresql_db.write() as connection:
+            keep(connection, 1)
+
+    with pytest.raises(InvalidInput):
+        meanwhile(postgresql_db, lambda connection: keep(connection, 2), keep_older)
+    assert seen(postgresql_db, now_us=NOW_US)["CAM1"].camera.sign_photo_id == "st_2"
+
+
+def test_a_camera_that_is_heard_as_it_is_missed_is_not_called_silent(postgresql_db):
+    db, late_us = postgresql_db, NOW_US + 271 * SECOND_US
+    go_live(db, "CAM1", now_us=NOW_US)
+    heard(db, "register", at_us=NOW_US)
+    meanwhile(
+        db,
+        lambda connection: note_heard(connection, "CAM1", at_us=late_us, what="keepalive"),
+        lambda: cameras_due(db, now_us=late_us),
+    )
+    assert (events(db, "camera_health"), seen(db, now_us=late_us)["CAM1"].health.offline) == ([], False)
+
+
+def test_a_camera_that_is_called_silent_as_it_is_heard_is_told_to_be_back(postgresql_db):
+    db, late_us = postgresql_db, NOW_US + 271 * SECOND_US
+    go_live(db, "CAM1", now_us=NOW_US)
+    heard(db, "register", at_us=NOW_US)
+    meanwhile(
+        db,
+        lambda connection: note_offline(connection, now_us=late_us),
+        lambda: heard(db, "keepalive", at_us=late_us),
+    )
+    assert ["offline" in event["detail"] for event in events(db, "camera_health")] == [True, False]
+
+
+def test_of_two_who_replace_all_ways_at_once_one_s_ways_stay_whole(postgresql_db):
+    go_live(postgresql_db, "CAM1", "CAM2", now_us=NOW_US)
+
+    def put(connection, *ways):
+        put_ways(connection, ways, staff_id=None, now_us=NOW_US)
+
+    def put_back():
+        with postgresql_db.write() as connection:
+            put(connection, way("CAM2", "CAM1"))
+
+    meanwhile(postgresql_db, lambda connection: put(connection, way("CAM1", "CAM2")), put_back)
+    with postgresql_db.read() as connection:
+        assert list_ways(connection) == [way("CAM2", "CAM1")]
 
 
 def test_the_clock_is_the_median_of_what_was_heard_so_a_flush_of_old_captures_moves_nothing(db):

@@ -6,6 +6,7 @@ import os
 import pytest
 from sqlalchemy import select
 
+from racing import meanwhile
 from shouhao.kernel.clock import HOUR_US
 from shouhao.kernel.errors import NotFound, Tampered
 from shouhao.store.event_log import events
@@ -95,6 +96,21 @@ def test_erasing_leaves_the_hash_and_nothing_to_open_and_may_be_repeated(db, sti
         told = connection.execute(select(events).where(events.c.kind == "still_frozen")).all()
     assert (still.erased_at_us, still.sha256) == (NOW_US + 9, hashlib.sha256(PICTURE).hexdigest())
     assert len(told) == 2
+
+
+def test_two_workers_that_erase_one_still_at_once_say_so_once(postgresql_db, stills):
+    db, still_id = postgresql_db, frozen(postgresql_db, stills)
+
+    def erase(connection):
+        erase_still(connection, stills, still_id, now_us=NOW_US)
+
+    def erase_too():
+        with db.write() as connection:
+            erase(connection)
+
+    meanwhile(db, erase, erase_too)
+    with db.read() as connection:
+        assert len(connection.execute(select(events)).all()) == 2  # frozen, erased
 
 
 def test_a_still_that_does_not_exist_cannot_be_erased(db, stills):

@@ -41,7 +41,7 @@ def test_a_lead_shows_a_number_of_days_until_two_people_open_it(sqlite_hospital:
         seen = Seen(at_us=NOW_US, camera_id="CAM-HIDDEN", near=(), vector=b"\0" * 16)
         store.add_visit(connection, sealer, Visit(id="fv_1", day=today, at_us=NOW_US), seen=seen, salt_id="fs_1")
         lead = store.raise_lead(connection, sealer, day=today, visit_ids=["fv_1"], days_seen=5, now_us=NOW_US)
-        store.set_lead(connection, lead, "waiting", now_us=NOW_US)
+        store.set_lead(connection, lead, "waiting", after={"checking"}, now_us=NOW_US)
     security, approver = sqlite_hospital.staff("security"), sqlite_hospital.staff("approver")
     shown = security.get("/frequent-leads").json()["leads"]
     assert [(one["id"], one["days"], one["state"]) for one in shown] == [(lead, 5, "waiting")]

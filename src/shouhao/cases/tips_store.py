@@ -11,6 +11,7 @@ from sqlalchemy import Connection, RowMapping, delete, func, insert, select, tex
 from shouhao.cases.tips import About, LinkKind, Tip, TipAct, TipState, TipStep, Told
 from shouhao.cases.tips_tables import counters, pictures, steps, tips
 from shouhao.kernel.clock import day_of
+from shouhao.kernel.errors import NotFound
 from shouhao.kernel.ids import new_id
 from shouhao.store.invariants import Invariant
 from shouhao.store.vault import Vault
@@ -104,9 +105,14 @@ def get(connection: Connection, tip_id: str, *, lock: bool = False) -> Tip:
 
     Args:
         lock: keep others from moving it until the unit of work ends.
+    Raises:
+        NotFound: there is none, or its time was over just now.
     """
     query = select(tips).where(tips.c.id == tip_id)
-    return _tip(connection.execute(query.with_for_update() if lock else query).mappings().one())
+    row = connection.execute(query.with_for_update() if lock else query).mappings().one_or_none()
+    if row is None:
+        raise NotFound("tip", "tip_id")
+    return _tip(row)
 
 
 def find_by_code(connection: Connection, vault: Vault, *, reference: str, code: str) -> Tip | None:
@@ -288,14 +294,15 @@ def count_back(connection: Connection, key: str) -> None:
 
 
 def forget_counters(connection: Connection, *, now_us: int) -> int:
-    """Drop counters whose span is over; how many."""
-    return connection.execute(delete(counters).where(counters.c.ends_at_us <= now_us)).rowcount
+    """Drop counters whose span is over, except what somebody counts up just now; how many."""
+    over = select(counters.c.key).where(counters.c.ends_at_us <= now_us).with_for_update(skip_locked=True)
+    return connection.execute(delete(counters).where(counters.c.key.in_(over))).rowcount
 
 
 def erase_told_before(connection: Connection, before_us: int, *, most: int) -> int:
     """Erase some of what was told before that, with its pictures and its history; how many tips."""
     old = select(tips.c.id).where(tips.c.told_at_us < before_us).order_by(tips.c.told_at_us).limit(most)
-    ids = list(connection.scalars(old))
+    ids = list(connection.scalars(old.with_for_update(skip_locked=True)))  # not while somebody adds to it
     for table in (pictures, steps):
         connection.execute(delete(table).where(table.c.tip_id.in_(ids)))
     return connection.execute(delete(tips).where(tips.c.id.in_(ids))).rowcount

@@ -8,6 +8,7 @@ switch is one transaction, and only then are the old templates deleted.
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Literal
 
 from sqlalchemy import Connection
 
@@ -96,7 +97,7 @@ def switch(
     """
     purpose = setup.keys.purpose
     with setup.db.write() as connection:
-        _must_be_building(connection, purpose, pack)
+        _must_be_building(connection, purpose, pack, held="alone")
         unseen = store.unseen_photos(connection, purpose, pack)
         if store.photos_without(connection, purpose, pack, limit=1) or (unseen and not without_unseen):
             raise NotAllSeen(unseen=len(unseen))
@@ -118,7 +119,7 @@ def abandon(setup: GallerySetup, *, pack: str, now_us: int) -> None:
     """Stop building and delete what was built; the live pack never noticed."""
     purpose = setup.keys.purpose
     with setup.db.write() as connection:
-        use = _must_be_building(connection, purpose, pack)
+        use = _must_be_building(connection, purpose, pack, held="alone")
         store.delete_templates(connection, purpose, pack)
         store.put_pack(connection, purpose, pack=pack, state="retired", dims=use.dims, now_us=now_us)
         tell(connection, "face_pack_changed", purpose, now_us=now_us, pack=pack, state="retired")
@@ -127,8 +128,10 @@ def abandon(setup: GallerySetup, *, pack: str, now_us: int) -> None:
 def _put(
     connection: Connection, setup: GallerySetup, photo: store.StoredPhoto, embedding: Embedding | None, pack: str
 ) -> int:
-    """Write one template, unless its person is being erased or another worker was faster."""
+    """Write one template, unless its person is being erased, another worker was faster, or the pack was given up."""
     purpose = setup.keys.purpose
+    if _state(store.packs_in_use(connection, purpose, held="shared"), pack) != "building":
+        return 0
     row = store.subject_for_update(connection, purpose, photo.subject_id)
     sealer = setup.keys.find(photo.subject_id)
     if row is None or row["erasing_at_us"] is not None or sealer is None:
@@ -140,8 +143,10 @@ def _put(
     return 1
 
 
-def _must_be_building(connection: Connection, purpose: Purpose, pack: str) -> store.PackUse:
-    use = store.packs_in_use(connection, purpose).get(pack)
+def _must_be_building(
+    connection: Connection, purpose: Purpose, pack: str, *, held: Literal["alone"] | None = None
+) -> store.PackUse:
+    use = store.packs_in_use(connection, purpose, held=held).get(pack)
     if use is None or use.state != "building":
         raise PackNotLive(pack=pack)
     return use

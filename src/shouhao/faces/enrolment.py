@@ -6,7 +6,7 @@ compared with one person alone, stands in watchlist_gallery.py and consented_gal
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -188,7 +188,7 @@ def enrol(
     embeddings = {live: face.embedding} | {pack: one for pack, one in found.items() if one is not None}
     purpose, photo_id = setup.keys.purpose, photo_id or new_id("fp")
     with setup.db.write() as connection:
-        if _at_work(connection, setup) != (live, building):
+        if _at_work(connection, setup, held="shared") != (live, building):
             raise Unavailable("the gallery is changing its pack")
         if list_id not in store.thresholds_for(connection, purpose, live):
             raise NoThreshold("list_id", list_id=list_id, pack=live)
@@ -319,13 +319,15 @@ def _template_context(photo_id: str, pack: str) -> bytes:
     return f"template\0{photo_id}\0{pack}".encode()
 
 
-def _at_work(connection: Connection, setup: GallerySetup) -> tuple[str, tuple[str, ...]]:
+def _at_work(
+    connection: Connection, setup: GallerySetup, *, held: Literal["shared"] | None = None
+) -> tuple[str, tuple[str, ...]]:
     """The live pack and those that are being built.
 
     Raises:
         PackNotLive: none is live, or one of them has no engine here.
     """
-    packs = store.packs_in_use(connection, setup.keys.purpose)
+    packs = store.packs_in_use(connection, setup.keys.purpose, held=held)
     live = [pack for pack, use in packs.items() if use.state == "live"]
     building = tuple(sorted(pack for pack, use in packs.items() if use.state == "building"))
     if not live:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from shouhao.faces.model import Purpose
 from shouhao.faces.tables import TABLES, GalleryTables
 from shouhao.kernel.errors import Unavailable
+from shouhao.store.held import hold
 from shouhao.store.invariants import Invariant
 
 PackState = Literal["live", "building", "retired"]
@@ -59,10 +60,18 @@ class SetThreshold:
     set_at_us: int
 
 
-def packs_in_use(connection: Connection, purpose: Purpose) -> dict[str, PackUse]:
-    """The packs of this gallery, those that were left behind included, by id."""
+def packs_in_use(
+    connection: Connection, purpose: Purpose, *, held: Literal["shared", "alone"] | None = None
+) -> dict[str, PackUse]:
+    """The packs of this gallery, those that were left behind included, by id.
+
+    Args:
+        held: until the unit of work ends nobody changes them; shared among those who write templates, alone by who
+            changes them and deletes templates.
+    """
     packs = TABLES[purpose].packs
-    rows = connection.execute(select(packs).order_by(packs.c.since_us))
+    query = select(packs).order_by(packs.c.since_us)
+    rows = connection.execute(query if held is None else query.with_for_update(read=held == "shared"))
     return {
         row.pack: PackUse(pack=row.pack, state=row.state, dims=row.dims, since_us=row.since_us) for row in rows.all()
     }
@@ -291,6 +300,7 @@ def add_threshold(
 ) -> int:
     """A new version of a list's threshold; earlier ones stay readable. Its number."""
     table = TABLES[purpose].thresholds
+    hold(connection, f"faces.threshold:{purpose}:{list_id}:{pack}")
     last = connection.scalar(select(func.max(table.c.version)).where(table.c.list_id == list_id, table.c.pack == pack))
     version = (last or 0) + 1
     connection.execute(

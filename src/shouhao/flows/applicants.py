@@ -3,7 +3,7 @@
 Looking also locks the people, first of all locks.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -77,18 +77,19 @@ def look_at(
     sign_in_ids: Iterable[str | None],
     rules: Mapping[str, PolicyVersion],
     *,
-    grounds: Mapping[str, str] | None = None,
+    grounds: Callable[[], Mapping[str, str]] = dict,
 ) -> People:
     """Look at these people and lock them.
 
     Args:
         pairs: patient and account of each.
         rules: the policies in force, by kind.
-        grounds: by patient, for those of whom the care pool was asked.
+        grounds: by patient, for those of whom the care pool was asked; looked at once they are locked.
     """
+    locked = standings(connection, pairs)
     return People(
-        standings=standings(connection, pairs),
+        standings=locked,
         ended=ended_among(connection, {sign_in for sign_in in sign_in_ids if sign_in is not None}),
         hot_binding_age_s=binding_of(rules.get(BINDING)).hot_binding_age_s,
-        grounds=grounds or {},
+        grounds=grounds(),
     )

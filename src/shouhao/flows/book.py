@@ -57,7 +57,7 @@ def _decide(
         {(r.patient_id, r.account_id) for r in asked},
         {r.sign_in_id for r in asked},
         rules,
-        grounds=care_grounds(connection, caring, today=day_of(now_us)) if caring else None,
+        grounds=lambda: care_grounds(connection, caring, today=day_of(now_us)) if caring else {},
     )
     seen = desk_store.look(connection, asked, now_us=now_us)
     outcomes = decide(

@@ -7,7 +7,7 @@ that a restart neither loses nor repeats.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -39,6 +39,7 @@ from shouhao.patients.standing import standings
 from shouhao.store import event_log
 from shouhao.store.engine import Database
 
+_Ruled = tuple[Planned, InForce]
 _log = structlog.get_logger()
 
 
@@ -53,11 +54,9 @@ def open_windows(db: Database, keys: DrawKeys, *, now_us: int, limit: int = 500)
         longest_s = max((by.policy.draw.entry_window_s for by in kept.values() if by.policy.draws()), default=None)
         if longest_s is None:
             return 0
-        due = _due(connection, kept, before_us=now_us + longest_s * SECOND_US, now_us=now_us, limit=limit)
-    groups: dict[tuple[str, str, int], list[Planned]] = defaultdict(list)
-    for session, by in due:
-        groups[session.department_id, by.scope, session.release_at_us].append(session)
-    return sum(_open(db, keys, sessions, now_us=now_us) for _, sessions in sorted(groups.items()))
+        planned = release_store.due_sessions(connection, before_us=now_us + longest_s * SECOND_US, limit=limit)
+        groups = _together(_due(kept, planned, now_us=now_us))
+    return sum(_open(db, keys, [s.id for s, _ in group], now_us=now_us) for group in groups)
 
 
 def publish_commitments(db: Database, keys: DrawKeys, *, limit: int = 200) -> int:
@@ -107,11 +106,17 @@ def _each(draw_id: str, act: Callable[[str], int]) -> int:
         return 0
 
 
-def _due(
-    connection: Connection, kept: dict[str, InForce], *, before_us: int, now_us: int, limit: int
-) -> list[tuple[Planned, InForce]]:
+def _together(due: Sequence[_Ruled]) -> list[list[_Ruled]]:
+    """What is one draw each."""
+    groups: dict[tuple[str, str, int], list[_Ruled]] = defaultdict(list)
+    for session, by in due:
+        groups[session.department_id, by.scope, session.release_at_us].append((session, by))
+    return [group for _, group in sorted(groups.items())]
+
+
+def _due(kept: dict[str, InForce], planned: Iterable[Planned], *, now_us: int) -> list[_Ruled]:
     found = []
-    for session in release_store.due_sessions(connection, before_us=before_us, limit=limit):
+    for session in planned:
         by = ruling(kept, session)
         opens_at_us = session.release_at_us - by.policy.draw.entry_window_s * SECOND_US
         if by.policy.draws() and opens_at_us <= now_us:
@@ -119,34 +124,40 @@ def _due(
     return found
 
 
-def _open(db: Database, keys: DrawKeys, planned: Sequence[Planned], *, now_us: int) -> int:
+def _open(db: Database, keys: DrawKeys, session_ids: Sequence[str], *, now_us: int) -> int:
     with db.write() as connection:
-        desk_store.lock_sessions(connection, [s.id for s in planned])
-        still = release_store.still_planned(connection, [s.id for s in planned])
-        sessions = [s for s in planned if s.id in still]
-        if not sessions:
-            return 0
-        by = ruling(policies_in_force(connection, now_us=now_us), sessions[0])
-        window_us = by.policy.draw.entry_window_s * SECOND_US
-        release_at_us = sessions[0].release_at_us
-        late = release_at_us <= now_us
-        opens_at_us = now_us if late else min(now_us, release_at_us - window_us)
-        slots = release_store.planned_slots(connection, still)
-        draw_id = entry_store.new_draw(
-            connection,
-            kind="release",
-            department_id=sessions[0].department_id,
-            ruled_by=by,
-            opens_at_us=opens_at_us,
-            closes_at_us=now_us + window_us if late else release_at_us,
-            seats={s.id: parts_that_fit(by.policy, len(slots.get(s.id, ()))).get("draw", 0) for s in sessions},
-            hot=any(s.hot for s in sessions),
-        )
-        draw_store.publish_commitment(connection, draw_id, keys.commitment(draw_id))
-        release_store.name_draw(connection, sorted(still), draw_id)
-        detail = {"draw_id": draw_id, "sessions": sorted(still), "scope": by.scope, "version": by.version}
-        _record(connection, "draw_opened", sessions[0].department_id, detail, now_us)
-        return len(sessions)
+        desk_store.lock_sessions(connection, session_ids)
+        planned = release_store.still_planned(connection, session_ids)
+        # Grouped again: a plan or a policy may have changed since it was looked at.
+        due = _together(_due(policies_in_force(connection, now_us=now_us), planned, now_us=now_us))
+        for group in due:
+            _open_draw(connection, keys, [session for session, _ in group], group[0][1], now_us=now_us)
+        return sum(map(len, due))
+
+
+def _open_draw(
+    connection: Connection, keys: DrawKeys, sessions: Sequence[Planned], by: InForce, *, now_us: int
+) -> None:
+    window_us = by.policy.draw.entry_window_s * SECOND_US
+    release_at_us = sessions[0].release_at_us
+    late = release_at_us <= now_us
+    opens_at_us = now_us if late else min(now_us, release_at_us - window_us)
+    ids = [session.id for session in sessions]
+    slots = release_store.planned_slots(connection, ids)
+    draw_id = entry_store.new_draw(
+        connection,
+        kind="release",
+        department_id=sessions[0].department_id,
+        ruled_by=by,
+        opens_at_us=opens_at_us,
+        closes_at_us=now_us + window_us if late else release_at_us,
+        seats={one: parts_that_fit(by.policy, len(slots.get(one, ()))).get("draw", 0) for one in ids},
+        hot=any(session.hot for session in sessions),
+    )
+    draw_store.publish_commitment(connection, draw_id, keys.commitment(draw_id))
+    release_store.name_draw(connection, ids, draw_id)
+    detail = {"draw_id": draw_id, "sessions": ids, "scope": by.scope, "version": by.version}
+    _record(connection, "draw_opened", sessions[0].department_id, detail, now_us)
 
 
 def _seal(db: Database, keys: DrawKeys, draw_id: str, *, now_us: int) -> int:

@@ -50,6 +50,7 @@ def request_extra_slot(
         Refused: the session is not this doctor's or over; the patient is not verified or at a limit.
     """
     said = extra.checked_reason(reason)
+    cap = extra_store.lock_doctor_cap(connection, doctor_id)  # before sessions, as whoever imports a schedule
     session = _session_for(connection, session_id, patient_id, now_us=now_us)
     if session.doctor_id != doctor_id:
         raise extra.NotThisDoctor("session_id")
@@ -69,7 +70,6 @@ def request_extra_slot(
     )
     extra_store.add_request(connection, request)
     _record(connection, "extra_slot_requested", request, session, staff_id, now_us)
-    cap = extra_store.lock_doctor_cap(connection, doctor_id)
     granted = extra_store.granted_on(connection, doctor_id, session.day)
     if extra.needs_second_person(granted_today=granted, daily_cap=cap):
         return ExtraOutcome(request_id=request.id, state="waiting", booking=None)

@@ -7,12 +7,13 @@ worker destroys their key and deletes them. It also looks for photographs that n
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from shouhao.faces.store import begin_erasing, erasing
 from shouhao.flows.consents import standing_consent
 from shouhao.kernel.clock import Clock
 from shouhao.patients.consent_texts import Kind
+from shouhao.patients.store import lock_patients
 from shouhao.store.engine import Database
 from shouhao.store.invariants import Invariant
 
@@ -51,12 +52,19 @@ def erase_withdrawn(db: Database, setup: "Callable[[], GallerySetup]", *, now_us
 def mark_groundless(db: Database, *, now_us: int) -> int:
     """Mark photographs that no consent stands behind, which `erase_withdrawn` then erases; how many people's."""
     with db.read() as connection:
-        found = list(connection.execute(text(_GROUNDLESS)).scalars())
-    if found:
-        with db.write() as connection:
-            for patient_id in found:
-                begin_erasing(connection, "consented", patient_id, now_us=now_us)
-    return len(found)
+        found = _groundless(connection)
+    if not found:
+        return 0
+    with db.write() as connection:
+        lock_patients(connection, found)
+        still = _groundless(connection) & found  # somebody may have agreed since
+        for patient_id in sorted(still):
+            begin_erasing(connection, "consented", patient_id, now_us=now_us)
+    return len(still)
+
+
+def _groundless(connection: Connection) -> set[str]:
+    return set(connection.execute(text(_GROUNDLESS)).scalars())
 
 
 _GROUNDLESS = """

@@ -260,7 +260,7 @@ class FrequentCounter:
             store.add_still(connection, sealer, lead_id, day=day, picture=bytes(crop))
 
     def _check_salt(self, connection: Connection, salt: Salt) -> None:
-        current = store.find_salt(connection, self._parts.keys)
+        current = store.find_salt(connection, self._parts.keys, lock=True)
         if current is None or current.id != salt.id:
             raise SaltChanged
 
@@ -282,7 +282,7 @@ class FrequentCounter:
     def _open_salt(self, pack: str, dims: int, now_us: int) -> Salt:
         keys = self._parts.keys
         with self._parts.db.write() as connection:
-            salt = store.find_salt(connection, keys)
+            salt = store.find_salt(connection, keys, lock=True)
             if salt is not None and (salt.pack, salt.dims) == (pack, dims):
                 return salt
             store.purge_all(connection, keys, now_us=now_us)

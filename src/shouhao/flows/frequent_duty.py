@@ -78,7 +78,7 @@ def frequent_due(parts: FrequentParts, *, now_us: int) -> int:
 def _turn_anew(parts: FrequentParts, *, days: int, now_us: int) -> int:
     """Give the window another secret when the old one is as old as the window, and erase the old one."""
     with parts.db.write() as connection:
-        old = store.find_salt(connection, parts.keys)
+        old = store.find_salt(connection, parts.keys, lock=True)
         if old is None or not _is_over(old, days=days, now_us=now_us):
             store.erase_salts(connection, parts.keys)
             return 0
@@ -121,7 +121,7 @@ def _check_leads(parts: FrequentParts, *, now_us: int) -> Iterator[int]:
             left_out = yield from _is_left_out(parts, lead.id)
             state: store.LeadState = "dismissed" if left_out else "waiting"
             with parts.db.write() as connection:
-                store.set_lead(connection, lead.id, state, now_us=now_us)
+                store.set_lead(connection, lead.id, state, after={"checking"}, now_us=now_us)
         except (Refused, Unavailable) as error:
             _log.warning("frequent_lead_not_checked", lead_id=lead.id, error=type(error).__name__)
             continue

@@ -20,6 +20,7 @@ from shouhao.watch.store import frequent as store
 from shouhao.watch.store.frequent import Lead, WindowKeys
 
 OPENERS: tuple[Role, ...] = ("security",)  #: who asks to open a lead, opens it, and says what it is
+OPENABLE: frozenset[store.LeadState] = frozenset({"waiting", "opened"})
 
 
 class LeadNotOpen(Refused):
@@ -64,7 +65,7 @@ def ask_to_open(connection: Connection, lead_id: str, *, operator: Operator, rea
     require(operator, *OPENERS)
     require_on(connection, "frequent_visitors", now_us=now_us)
     lead = store.find_lead(connection, lead_id)
-    if lead.state not in {"waiting", "opened"}:
+    if lead.state not in OPENABLE:
         raise LeadNotOpen
     payload: dict[str, object] = {"lead_id": lead.id, "days": lead.days}
     return ask(
@@ -101,7 +102,7 @@ def open_lead(
     with db.read() as connection:
         require_on(connection, "frequent_visitors", now_us=now_us)
         lead = store.find_lead(connection, lead_id)
-    if lead.state not in {"waiting", "opened"}:
+    if lead.state not in OPENABLE:
         raise LeadNotOpen
     seen = look(
         db,
@@ -114,7 +115,17 @@ def open_lead(
     )
     with db.write() as connection:
         approval = use(connection, approval_id, kind="frequent_lead", subject=lead_id, now_us=now_us)
-        store.set_lead(connection, lead_id, "opened", now_us=now_us, staff_id=operator.id, approval_id=approval.id)
+        opened = store.set_lead(
+            connection,
+            lead_id,
+            "opened",
+            after=OPENABLE,
+            now_us=now_us,
+            staff_id=operator.id,
+            approval_id=approval.id,
+        )
+        if not opened:  # somebody has just said that it is nothing
+            raise LeadNotOpen
     with db.read() as connection:
         ids = store.visits_of_lead(connection, keys, lead_id)
         found = store.find_visits(connection, keys, ids)
@@ -137,6 +148,5 @@ def dismiss_lead(connection: Connection, lead_id: str, *, operator: Operator, no
         LeadNotOpen: nobody has looked at it, or it is over.
     """
     require(operator, *OPENERS)
-    if store.find_lead(connection, lead_id).state != "opened":
+    if not store.set_lead(connection, lead_id, "dismissed", after={"opened"}, now_us=now_us, staff_id=operator.id):
         raise LeadNotOpen
-    store.set_lead(connection, lead_id, "dismissed", now_us=now_us, staff_id=operator.id)

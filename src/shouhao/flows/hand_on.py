@@ -156,10 +156,12 @@ def _offer(connection: Connection, to_waitlist: Mapping[str, list[Freed]], this:
         people = look_at_people(connection, pairs, lock="skip", now_us=this.now_us)
         for offer in this.offers:  # made in an earlier round, and not written yet
             people.hold(offer.patient_id, this.places[offer.session_id])
+        # Whoever has just accepted another wish of theirs waits no more; nobody who is locked does so from here on.
+        waiting = wait_store.still_waiting(connection, [w.id for queue in queues.values() for w in queue])
         again: dict[str, int] = {}
         for session_id, count in sorted(wanted.items()):
             queue, slots = queues.get(session_id, []), to_waitlist[session_id]
-            candidates, busy = _candidates(queue, people, this, session_id)
+            candidates, busy = _candidates([w for w in queue if w.id in waiting], people, this, session_id)
             given, rest = hand_on([f.slot_id for f in slots], candidates)
             if rest and not busy and len(queue) == count < _MOST_LOOKED_AT:
                 again[session_id] = min(count * 8, _MOST_LOOKED_AT)  # nobody among the first may: look further

@@ -27,6 +27,7 @@ from shouhao.staff.store import list_operators
 from shouhao.staff.texts import checked_reason
 from shouhao.staff.training import trained_until
 from shouhao.store.engine import Database
+from shouhao.store.held import hold
 from shouhao.watch.cameras import Camera
 from shouhao.watch.store.cameras import list_cameras
 from shouhao.watch.store.frequent import count_visits
@@ -108,6 +109,7 @@ def law_due(db: Database, *, now_us: int) -> int:
 
 def refresh(connection: Connection, *, now_us: int, retention_ran_at_us: int | None = None) -> Facts:
     """Count everything anew, in the unit of work that changed some of it."""
+    hold(connection, "law.facts")
     before = store.find_facts(connection)
     ran = retention_ran_at_us if before is None else retention_ran_at_us or before.retention_ran_at_us
     trained = trained_until(connection)

@@ -19,10 +19,10 @@ from shouhao.booking.store.draws_seen import see_draws
 from shouhao.kernel.clock import DAY_US, SECOND_US, day_of, start_of_day_us
 from shouhao.store import event_log
 from shouhao.store.engine import Database
+from shouhao.store.followed_log import FollowedLog
 
 SESSIONS_MOST = 300  #: sessions of one day's releases that are shown
 _GOOD_FOR_US = SECOND_US  #: a look that is younger is handed on as it is
-_AT_ONCE = 5000
 _CURVE_MOST = 240  #: points of one session's curve
 _FIELDS = ("seq", *event_log.events.c.keys()[1:])
 _AT, _KIND, _SESSION, _RELEASED, _DETAIL = (
@@ -74,7 +74,7 @@ class MorningBoard:
         self._db = db
         self._lock = threading.Lock()
         self._day: date | None = None
-        self._seq = 0
+        self._log = FollowedLog(after_seq=0)
         self._tallies: dict[str, Tally] = defaultdict(Tally)
         self._whole = Tally()
         self._seen: Morning | None = None
@@ -93,12 +93,10 @@ class MorningBoard:
         begins_us = start_of_day_us(today)
         with self._db.read() as connection:
             if today != self._day:
-                self._day, self._seq = today, event_log.seq_before(connection, begins_us)
+                self._day, self._log = today, FollowedLog(after_seq=event_log.seq_before(connection, begins_us))
                 self._tallies, self._whole = defaultdict(Tally), Tally()
-            while rows := event_log.read_raw(connection, after_seq=self._seq, most=_AT_ONCE):
-                for row in rows:
-                    self._add(row, begins_us)
-                self._seq = rows[-1][0]
+            for row in self._log.new(connection, now_us=now_us):
+                self._add(row, begins_us)
             listed = released_between(connection, from_us=begins_us, to_us=begins_us + DAY_US, limit=SESSIONS_MOST)
             draws = see_draws(connection, sorted({one.draw_id for one in listed if one.draw_id is not None}))
         return Morning(

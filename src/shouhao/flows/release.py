@@ -22,16 +22,16 @@ def release_due(db: Database, *, now_us: int, limit: int = 200) -> int:
         if not due:
             return 0
         kept = policies_in_force(connection, now_us=now_us)
-        ruled = {s.id: (s, ruling(kept, s)) for s in due}
-        without_draw = {session_id for session_id, (_, by) in ruled.items() if not by.policy.draws()}
+        without_draw = {session.id for session in due if not ruling(kept, session).policy.draws()}
         locked = desk_store.lock_sessions(connection, without_draw)
-        opening = release_store.still_planned(connection, locked)
+        # A plan may have moved a release since it was looked at.
+        opening = [s for s in release_store.still_planned(connection, locked) if s.release_at_us <= now_us]
+        ruled = {session.id: ruling(kept, session) for session in opening}
         public = release_store.open_sessions(
-            connection, {i: (ruled[i][0].starts_at_us, ruled[i][1]) for i in sorted(opening)}, now_us=now_us
+            connection, {s.id: (s.starts_at_us, ruled[s.id]) for s in opening}, now_us=now_us
         )
-        for session_id in sorted(opening):
-            session, by = ruled[session_id]
-            record_released(connection, session, by, public=public[session_id], now_us=now_us)
+        for session in opening:
+            record_released(connection, session, ruled[session.id], public=public[session.id], now_us=now_us)
         return len(opening)
 
 

@@ -136,7 +136,7 @@ def move_tip(
     """
     require(operator, *KEEPERS)
     said = checked_reason(reason)
-    tip = _locked(connection, tip_id)
+    tip = store.get(connection, tip_id, lock=True)
     check_step(tip, state, version=version)
     linked = _checked_link(connection, link) if state == "linked" else None
     act: TipAct = "looked_at" if state == "new" else state  # nothing leads back to new
@@ -168,7 +168,7 @@ def note_to_teller(
     """
     require(operator, *KEEPERS)
     said = read_words(words, name="words", most=_NOTE_MAX)
-    tip = _locked(connection, tip_id)
+    tip = store.get(connection, tip_id, lock=True)
     act: TipAct = "note"
     after = store.add_step(
         connection,
@@ -199,7 +199,7 @@ def _look(db: Database, operator: Operator, what: str, *, reason: str, authority
 
 
 def _note_read(connection: Connection, vault: Vault, tip_id: str, operator: Operator, *, now_us: int) -> None:
-    tip = _locked(connection, tip_id)
+    tip = store.get(connection, tip_id, lock=True)
     if tip.state != "new" and not tip.unread:
         return
     state: TipState = "looked_at" if tip.state == "new" else tip.state
@@ -207,12 +207,6 @@ def _note_read(connection: Connection, vault: Vault, tip_id: str, operator: Oper
         connection, vault, tip, "looked_at", state=state, now_us=now_us, unread=0, staff_id=operator.id
     )
     tell_of_step(connection, after, "looked_at", now_us=now_us, staff_id=operator.id)
-
-
-def _locked(connection: Connection, tip_id: str) -> Tip:
-    if store.find(connection, tip_id) is None:
-        raise NotFound("tip", "tip_id")
-    return store.get(connection, tip_id, lock=True)
 
 
 def _checked_link(connection: Connection, link: tuple[LinkKind, str] | None) -> tuple[LinkKind, str]:

@@ -38,6 +38,7 @@ from shouhao.kernel.events import Event
 from shouhao.kernel.randomness import Randomness
 from shouhao.store import event_log
 from shouhao.store.engine import Database
+from shouhao.store.held import hold
 from shouhao.store.vault import Vault
 
 _SPAN_US = HOUR_US
@@ -214,6 +215,7 @@ def add_picture(
     tip = store.get(connection, tip_id, lock=True)
     if len(store.picture_ids(connection, [tip_id]).get(tip_id, [])) >= limits.pictures_a_tip:
         raise TooManyTipPictures(most=limits.pictures_a_tip)
+    hold(connection, "tips.pictures")  # all of them together have one measure
     if store.picture_bytes(connection) + len(picture) > limits.picture_bytes_most:
         raise TipPicturesFull
     return store.add_picture(connection, vault, tip.id, picture, now_us=now_us)

@@ -20,6 +20,7 @@ from shouhao.kernel.errors import InvalidInput, NotFound, Refused, Unavailable
 from shouhao.kernel.ids import new_id
 from shouhao.staff import approvals
 from shouhao.staff.model import Operator
+from shouhao.store.held import hold
 from shouhao.store.vault import Sealer
 from shouhao.watch.store import asks
 from shouhao.watch.store import lists as list_store
@@ -93,6 +94,7 @@ def propose(
     _, expires_at_us = term_us(now_us=now_us, days=days)
     document_hash, name_hash = desk.document_hash(proposal.person), desk.name_hash(proposal.person.name)
     if document_hash is not None:
+        hold(connection, f"watch.document:{document_hash}")
         for listed in store.entries_like(connection, document_hash=document_hash):
             raise AlreadyListed("document_number", entry_id=listed.id)
     same_name = tuple(one.id for one in store.entries_like(connection, name_hash=name_hash))
@@ -229,7 +231,7 @@ def enrol_entry(desk: WatchDesk, entry_id: str, *, now_us: int) -> int:
             if faces.find_photo(connection, "watchlist", photo.id) is not None:  # before the only other copy goes
                 store.photo_enrolled(connection, photo.id, now_us=now_us)
     with desk.db.write() as connection:
-        after = store.entry_of(connection, entry_id)
+        after = store.lock_entry(connection, entry_id)
         if after.state == "suspended":
             faces.restrict(connection, "watchlist", entry_id, now_us=now_us, restricted=True)
     if after.over:

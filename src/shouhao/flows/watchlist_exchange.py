@@ -7,6 +7,7 @@ watchlist_export.py.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ from shouhao.watch.store import asks
 from shouhao.watch.store import bundles as store
 from shouhao.watch.store import lists as list_store
 from shouhao.watch.store import watchlist as entry_store
+from shouhao.watch.watchlist import WrongState
 
 if TYPE_CHECKING:
     import numpy as np
@@ -216,6 +218,7 @@ def ask_import(connection: Connection, bundle_id: str, *, reason: str, operator:
         NotFound: there is no such bundle.
         NotChecked: its faces were not looked at yet, or it was decided.
     """
+    store.take_turn(connection, bundle_id)
     stored = store.find_bundle(connection, bundle_id)
     if stored.state != "checked" or stored.report is None:
         raise NotChecked("bundle_id", state=stored.state)
@@ -255,6 +258,7 @@ def import_approved(connection: Connection, bundle_id: str, approval: approvals.
         InvalidInput: the bundle, or what it would change, is not what was accepted.
     """
     require_on(connection, "watchlist", now_us=now_us)
+    store.take_turn(connection, bundle_id)
     stored, said = store.find_bundle(connection, bundle_id), approval.payload
     if (stored.sha256, stored.report_sha256) != (said["sha256"], said["report_sha256"]) or stored.report is None:
         raise InvalidInput("approval_id", zh="与获批内容不一致", en="is not what was approved")
@@ -273,9 +277,7 @@ def import_approved(connection: Connection, bundle_id: str, approval: approvals.
     under_way = {one.id for one in entry_store.entries_from(connection, stored.issuer_id, list_id=stored.list_id)}
     for entry_id in bundle_diff.unpacked(stored.report).gone:
         if entry_id in under_way:
-            entry_store.move(
-                connection, entry_id, "withdraw", now_us=now_us, staff_id=approval.asked_by, ended_why="gone_from_list"
-            )
+            _withdraw(connection, entry_id, "gone_from_list", staff_id=approval.asked_by, now_us=now_us)
 
 
 def import_refused(connection: Connection, bundle_id: str, *, now_us: int) -> None:
@@ -287,10 +289,7 @@ def import_refused(connection: Connection, bundle_id: str, *, now_us: int) -> No
 
 def _recall(connection: Connection, bundle: Bundle, *, list_id: str, now_us: int) -> int:
     """End what the issuer takes back, and leave earlier bundles that this one replaces; how many entries ended."""
-    here = entry_store.entries_from(connection, bundle.issuer_id)
-    taken_back = [one for one in here if bundle.revokes_all or one.foreign_id in set(bundle.revoked)]
-    for one in taken_back:
-        entry_store.move(connection, one.id, "withdraw", now_us=now_us, staff_id=None, ended_why="recalled")
+    # Bundles before entries, as everywhere: what is being listed of one at this moment is then among the entries.
     for bundle_id in store.in_state(connection, *_UNDER_WAY):
         earlier = store.find_bundle(connection, bundle_id)
         if earlier.issuer_id != bundle.issuer_id or earlier.number >= bundle.number:
@@ -299,7 +298,16 @@ def _recall(connection: Connection, bundle: Bundle, *, list_id: str, now_us: int
             store.change_bundle(connection, bundle_id, "recalled", after=_UNDER_WAY, now_us=now_us, staff_id=None)
         elif bundle.revoked or earlier.list_id == list_id:  # what it still had to list may be what is taken back
             store.change_bundle(connection, bundle_id, "over", after=_UNLISTED, now_us=now_us, staff_id=None)
+    here = entry_store.entries_from(connection, bundle.issuer_id)
+    taken_back = [one for one in here if bundle.revokes_all or one.foreign_id in set(bundle.revoked)]
+    for one in taken_back:
+        _withdraw(connection, one.id, "recalled", staff_id=None, now_us=now_us)
     return len(taken_back)
+
+
+def _withdraw(connection: Connection, entry_id: str, why: str, *, staff_id: str | None, now_us: int) -> None:
+    with suppress(WrongState):  # it has just ended by itself, or by people here
+        entry_store.move(connection, entry_id, "withdraw", now_us=now_us, staff_id=staff_id, ended_why=why)
 
 
 def _look_at_all(desk: WatchDesk, bundle: Bundle) -> tuple[dict[str, list[LookedAt]], list[Problem]]:

@@ -108,9 +108,10 @@ def _list_one(
     expires_at_us = min(ours_us, given.expires_at_us)
     with desk.db.write() as connection:
         accepted = store.take_turn(connection, stored.id) == "accepted"
-        if not accepted or given.id in entry_store.came_with(connection, stored.id):
+        appealed = replaces is not None and entry_store.lock_entry(connection, replaces).state == "suspended"
+        if not accepted or appealed or given.id in entry_store.came_with(connection, stored.id):
             desk.setup.keys.erase(entry_id)
-            return  # superseded meanwhile, or another worker was first
+            return  # superseded or appealed against meanwhile, or another worker was first
         issuer = store.find_issuer(connection, bundle.issuer_id)
         entry = replace(
             new_entry(

@@ -141,6 +141,7 @@ def look(
         canary=False,
     )
     with db.write() as connection:
+        store.take_turn(connection, operator.id)
         if data_class in NEEDS_TRAINING:
             require_training(connection, operator.id, now_us=now_us)
         canary = store.holds_canary(connection, seen.what)

@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, delete, func, insert, literal, select
 
 from shouhao.kernel.ids import new_id
-from shouhao.staff.tables import access_register, canaries, look_warnings
+from shouhao.staff.tables import access_register, canaries, look_warnings, operators
 
 if TYPE_CHECKING:
     from shouhao.staff.register import Look, ManyLooks
 
 ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _PART = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+def take_turn(connection: Connection, operator_id: str) -> None:
+    """Hold the row of this person, so that their looks are counted one after the other."""
+    mine = select(operators.c.id).where(operators.c.id == operator_id)
+    connection.execute(mine.with_for_update(key_share=True)).all()
 
 
 def add(connection: Connection, look: "Look", *, canary: bool) -> None:

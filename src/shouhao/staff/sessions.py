@@ -149,6 +149,11 @@ def resume(db: Database, cookie: str, *, zone: str | None, settings: SessionSett
     return session
 
 
+def is_open(connection: Connection, session: Session) -> bool:
+    """Whether nobody has ended this session since it was resumed."""
+    return store.is_open(connection, session.id)
+
+
 def end(connection: Connection, cookie: str, *, why: str, now_us: int) -> bool:
     """End a session; False when there is none that is still open."""
     return _ended(connection, store.end(connection, id_hash=_hash(cookie), now_us=now_us), why=why, now_us=now_us) == 1

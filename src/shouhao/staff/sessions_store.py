@@ -58,6 +58,12 @@ def find(connection: Connection, id_hash: str) -> "Session | None":
     )
 
 
+def is_open(connection: Connection, public_id: str) -> bool:
+    """Whether nobody has ended this session."""
+    query = select(sessions.c.public_id).where(sessions.c.public_id == public_id, sessions.c.ended_at_us.is_(None))
+    return connection.execute(query).first() is not None
+
+
 def see(connection: Connection, id_hash: str, *, now_us: int) -> None:
     """Note that a request came."""
     changed = update(sessions).where(sessions.c.id_hash == id_hash, sessions.c.seen_at_us < now_us)

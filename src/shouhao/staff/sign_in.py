@@ -143,11 +143,13 @@ class StaffSignIns:
             InvalidInput: the new one is too short or too common.
             SignInRefused: the current one is not right.
             TooManyTries: it has to wait.
+            SessionEnded: somebody reset the login, or set another password, at this moment.
         """
         check_password(new, login=session.login)
         self._check_current(session, current, address=address, now_us=now_us)
         hashed = self._passwords.hash(new)
         with self._db.write() as connection:
+            _held_login(connection, session)
             values = {"password_hash": hashed, "password_set_at_us": now_us}
             store.change(connection, session.operator.id, values)
             sessions.end_all(connection, session.operator.id, why="password_set", now_us=now_us, but=cookie)
@@ -157,11 +159,12 @@ class StaffSignIns:
         """A new secret for the app with the codes; nothing changes until a code of it is shown.
 
         Raises:
-            SignInRefused, TooManyTries: as `set_password`.
+            SignInRefused, TooManyTries, SessionEnded: as `set_password`.
         """
         self._check_current(session, current, address=address, now_us=now_us)
         secret = second_factor.new_secret(self._randomness)
         with self._db.write() as connection:
+            _held_login(connection, session)
             offered = {"factor_offered_sealed": second_factor.sealed(self._vault, secret)}
             store.change(connection, session.operator.id, offered)
         return second_factor.offered(secret, login=session.login, hospital=self._hospital)
@@ -172,10 +175,11 @@ class StaffSignIns:
         Raises:
             SignInRefused: the code is not right, or nothing was offered.
             SetupNeeded: there is no password yet.
+            SessionEnded: as `set_password`.
         """
         with self._db.write() as connection:
-            row = store.of_operator(connection, session.operator.id, lock=True)
-            if row is None or row.factor_offered_sealed is None:
+            row = _held_login(connection, session)
+            if row.factor_offered_sealed is None:
                 raise SignInRefused("code")
             if row.password_hash is None:
                 raise sessions.SetupNeeded
@@ -344,6 +348,18 @@ def operator_of_login(connection: Connection, login: str) -> str:
     if row is None:
         raise NotFound("operator", "login")
     return str(row.operator_id)
+
+
+def _held_login(connection: Connection, session: Session) -> Any:
+    """The login of whoever is signed in, held so that nobody resets it meanwhile.
+
+    Raises:
+        SessionEnded: somebody did, and their session is over.
+    """
+    row = store.of_operator(connection, session.operator.id, lock=True)
+    if row is None or not sessions.is_open(connection, session):
+        raise sessions.SessionEnded
+    return row
 
 
 def _is_one_time(row: Any, typed: str, now_us: int) -> bool:

@@ -160,9 +160,12 @@ def names_of(connection: Connection) -> dict[str, str]:
 
 
 def _administrators(connection: Connection, *, lock: bool = False) -> list[str]:
-    """Who they are; locked together, so that of two who close each other's access at once the second hears no."""
+    """Who they are; locked together, so that of two who close each other's access at once the second hears no.
+
+    Whoever signs in meanwhile, and holds their own session, is not waited for.
+    """
     query = select(operators.c.id, operators.c.roles).where(operators.c.active).order_by(operators.c.id)
-    rows = connection.execute(query.with_for_update() if lock else query)
+    rows = connection.execute(query.with_for_update(key_share=True) if lock else query)
     return [row.id for row in rows if "administrator" in row.roles.split(",")]
 
 

@@ -53,7 +53,8 @@ def know(connection: Connection, key: str, *, now_us: int) -> None:
 
 
 def forget(connection: Connection, *, failed_before_us: int, known_before_us: int) -> int:
-    """Drop what no longer counts; how many rows went."""
-    old = delete(throttles).where(throttles.c.failed_at_us < failed_before_us)
+    """Drop what no longer counts, except what somebody counts just now; how many rows went."""
+    long_ago = select(throttles.c.key).where(throttles.c.failed_at_us < failed_before_us)
+    old = delete(throttles).where(throttles.c.key.in_(long_ago.with_for_update(skip_locked=True)))
     strange = delete(known_addresses).where(known_addresses.c.signed_in_at_us < known_before_us)
     return connection.execute(old).rowcount + connection.execute(strange).rowcount

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Connection, Float, Table, Text, func, select
+from sqlalchemy import BigInteger, Column, Connection, Float, Select, Table, Text, func, select
 
 from shouhao.kernel.clock import iso
 from shouhao.kernel.events import EXPORT_COLUMNS, Event
@@ -93,10 +93,15 @@ def read_raw(
     connection: Connection, *, after_seq: int = 0, until_seq: int | None = None, most: int = 5000
 ) -> Sequence[Sequence[Any]]:
     """Rows as they are stored, `seq` and then `Event`'s fields, in the order of `seq`: for whoever follows the log."""
-    query = select(*(events.c[name] for name in ("seq", *_COLUMNS))).where(events.c.seq > after_seq)
+    query = _raw().where(events.c.seq > after_seq)
     if until_seq is not None:
         query = query.where(events.c.seq <= until_seq)
     return connection.execute(query.order_by(events.c.seq).limit(most)).all()
+
+
+def read_these(connection: Connection, seqs: Sequence[int]) -> Sequence[Sequence[Any]]:
+    """Those of these rows that are there, as `read_raw` has them."""
+    return [row for piece in batch.pieces(seqs) for row in connection.execute(_raw().where(events.c.seq.in_(piece)))]
 
 
 def seq_before(connection: Connection, at_us: int) -> int:
@@ -116,6 +121,10 @@ def seq_before(connection: Connection, at_us: int) -> int:
         else:
             high = found.seq - 1
     return low
+
+
+def _raw() -> Select[Any]:
+    return select(*(events.c[name] for name in ("seq", *_COLUMNS)))
 
 
 def _exported(row: dict[str, Any]) -> dict[str, Any]:

@@ -11,8 +11,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Column, Connection, Integer, Table, Text, UniqueConstraint, func, insert, select, text
 
-from shouhao.store import batch
-from shouhao.store.engine import dialect_of
+from shouhao.store import batch, held
 from shouhao.store.schema import identifier, instant, metadata
 
 policies = Table(
@@ -85,12 +84,8 @@ _SCOPED = text(_ALL_EFFECTIVE + "AND p.kind >= :least AND p.kind < :most")
 
 
 def hold(connection: Connection, kind: str) -> None:
-    """Keep others from adding versions of this kind until the unit of work ends. SQLite has one writer anyway."""
-    if dialect_of(connection) == "postgresql":
-        connection.execute(_HOLD, {"kind": f"policies:{kind}"})
-
-
-_HOLD = text("SELECT pg_advisory_xact_lock(hashtextextended(:kind, 0))")
+    """Keep others from adding versions of this kind until the unit of work ends."""
+    held.hold(connection, f"policies:{kind}")
 
 
 def newest(connection: Connection, kind: str) -> int:

@@ -101,7 +101,7 @@ def decide_request(
 def lock_doctor_cap(connection: Connection, doctor_id: str) -> int:
     """How many extra slots a day this doctor may add alone; the row is kept still while they are counted."""
     query = select(doctors.c.extra_daily_cap).where(doctors.c.id == doctor_id).with_for_update(key_share=True)
-    return int(connection.execute(query).scalar_one())
+    return int(connection.execute(query).scalar() or 0)
 
 
 def granted_on(connection: Connection, doctor_id: str, day: str) -> int:

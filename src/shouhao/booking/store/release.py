@@ -45,14 +45,12 @@ def of_draw(connection: Connection, draw_id: str) -> list[Planned]:
     return [_planned(row) for row in connection.execute(query.order_by(sessions.c.id))]
 
 
-def still_planned(connection: Connection, ids: Iterable[str]) -> set[str]:
-    """Those of these locked sessions that are planned and no draw's."""
-    rows = connection.execute(
-        select(sessions.c.id).where(
-            sessions.c.id.in_(list(ids)), sessions.c.state == "planned", sessions.c.draw_id.is_(None)
-        )
+def still_planned(connection: Connection, ids: Iterable[str]) -> list[Planned]:
+    """Those of these locked sessions that are planned and no draw's, as they are now."""
+    query = select(sessions).where(
+        sessions.c.id.in_(list(ids)), sessions.c.state == "planned", sessions.c.draw_id.is_(None)
     )
-    return set(rows.scalars())
+    return [_planned(row) for row in connection.execute(query.order_by(sessions.c.id))]
 
 
 def next_release_us(connection: Connection) -> int | None:

@@ -135,6 +135,12 @@ def next_waits(connection: Connection, wanted: Mapping[str, int]) -> dict[str, l
     return {session_id: of[: wanted[session_id]] for session_id, of in found.items()}
 
 
+def still_waiting(connection: Connection, ids: Sequence[str]) -> set[str]:
+    """Those of these places in which somebody waits and is offered nothing."""
+    found = batch.rows(connection, _sql(connection.dialect.name).still_waiting, {"ids": batch.encode(ids)})
+    return {row[0] for row in found}
+
+
 def anyone_waits(connection: Connection, session_ids: Iterable[str]) -> tuple[set[str], set[str]]:
     """Sessions for which somebody's order is drawn, and those for which somebody has joined and it is not.
 
@@ -371,6 +377,7 @@ class _Statements:
         self.next_waits = text(
             f"SELECT {columns} FROM {wanted} {first} ORDER BY w.session_id, w.drawn_at_us, w.place, w.id"
         )
+        self.still_waiting = text(f"SELECT id FROM waits WHERE state = 'waiting' AND id IN {ids}")
         self.anyone = text(
             f"""
             SELECT s.id, 'ranked' FROM sessions s WHERE s.id IN {ids}

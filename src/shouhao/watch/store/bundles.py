@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from shouhao.kernel.errors import NotFound, Refused, Unavailable
 from shouhao.kernel.events import Event
 from shouhao.store import event_log
+from shouhao.store.held import hold
 from shouhao.watch.store.watchlist_tables import bundles, exports, issuers
 
 #: received: signature holds, faces not looked at yet; checked: people may decide; accepted: being listed or listed.
@@ -60,6 +61,7 @@ class Replayed(Refused):
 
 def add_issuer(connection: Connection, issuer: Issuer, *, approval_id: str, staff_id: str) -> None:
     """Register an issuer, or open one again that was closed; its numbers go on from where they were."""
+    hold(connection, f"watch.issuer:{issuer.id}")
     values = {"name": issuer.name, "source": issuer.source, "active": True, "approval_id": approval_id}
     if not connection.execute(update(issuers).where(issuers.c.id == issuer.id).values(**values)).rowcount:
         row = {"id": issuer.id, "public_key": issuer.public_key.hex(), "highest_number": 0}

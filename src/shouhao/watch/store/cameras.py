@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 
 from shouhao.kernel.clock import DAY_US, HOUR_US
 from shouhao.kernel.errors import InvalidInput, NotFound
@@ -102,7 +102,8 @@ def note_heard(
         clock_offset_us: the device's clock less ours, where what was heard tells it.
         count: how many captures.
     """
-    row = connection.execute(select(health).where(health.c.camera_id == camera_id)).one_or_none()
+    mine = select(health).where(health.c.camera_id == camera_id).with_for_update(key_share=True)
+    row = connection.execute(mine).one_or_none()
     if row is None:
         return  # it was never registered here; whoever heard it has said so already
     column = _HEARD[what]
@@ -119,25 +120,19 @@ def note_heard(
 
 def note_offline(connection: Connection, *, now_us: int) -> list[str]:
     """Tell of each live camera that went silent, once; their ids. Hours that nothing is compared with are forgotten."""
-    lost = [
-        one.camera_id
-        for one in list_health(connection)
-        if not one.offline and health_state(one, now_us=now_us) == "offline"
-    ]
-    live = set(connection.scalars(select(cameras.c.id).where(cameras.c.id.in_(lost), cameras.c.state == "live")))
-    for camera_id in sorted(live):
+    silent = _silent(list_health(connection), now_us=now_us)
+    live = connection.scalars(select(cameras.c.id).where(cameras.c.id.in_(silent), cameras.c.state == "live")).all()
+    lost = _silent(_held_health(connection, live), now_us=now_us)  # something may have been heard since
+    for camera_id in lost:
         connection.execute(update(health).where(health.c.camera_id == camera_id).values(offline=True))
         _tell(connection, "camera_health", camera_id, "offline", now_us=now_us)
     connection.execute(delete(hours).where(hours.c.hour_us < now_us - _HOURS_KEPT_US))
-    return sorted(live)
+    return lost
 
 
 def list_health(connection: Connection) -> list[Health]:
     """What was heard of every camera, by id."""
-    return [
-        Health(**{**row, "clock_offsets_us": tuple(msgspec.json.decode(row["clock_offsets_us"]))})
-        for row in connection.execute(select(health).order_by(health.c.camera_id)).mappings()
-    ]
+    return [_health(row) for row in connection.execute(select(health).order_by(health.c.camera_id)).mappings()]
 
 
 def hours_of(connection: Connection, *, now_us: int) -> dict[str, Hours]:
@@ -195,7 +190,7 @@ def put_camera(connection: Connection, camera: Camera, *, staff_id: str | None, 
     camera = check_camera(camera)
     if connection.scalar(select(places.c.id).where(places.c.id == camera.place_id)) is None:
         raise InvalidInput("place_id", zh="没有这个位置", en="there is no such place")
-    known = find_camera(connection, camera.id)
+    known = _held(connection, camera.id)
     taken = find_camera_by_device(connection, camera.device_id)
     if taken is not None and taken.id != camera.id:
         raise DeviceTaken("device_id")
@@ -238,7 +233,7 @@ def add_sign(
         NotFound: there is no such camera.
         InvalidInput: it would be from the future, or older than the one that is kept.
     """
-    known = _there(connection, camera_id)
+    known = _held_there(connection, camera_id)
     if not (known.sign_taken_at_us or 0) <= taken_at_us <= now_us:
         zh, en = "不能晚于现在，也不能早于现有照片", "not in the future, and not before the photograph that is kept"
         raise InvalidInput("taken_at", zh=zh, en=en)
@@ -255,7 +250,7 @@ def set_state(connection: Connection, camera_id: str, state: CameraState, *, sta
         NotDeclared: it would go live, and nobody has declared what its picture holds.
         CameraOff: it was taken out of service before; it is registered anew, as `planned`.
     """
-    known = _there(connection, camera_id)
+    known = _held_there(connection, camera_id)
     if known.state == state:
         return
     values: dict[str, Any] = {"state": state}
@@ -301,10 +296,36 @@ def _given(camera: Camera) -> dict[str, Any]:
 
 
 def _there(connection: Connection, camera_id: str) -> Camera:
-    camera = find_camera(connection, camera_id)
+    return _known(find_camera(connection, camera_id))
+
+
+def _held_there(connection: Connection, camera_id: str) -> Camera:
+    return _known(_held(connection, camera_id))
+
+
+def _known(camera: Camera | None) -> Camera:
     if camera is None:
         raise NotFound("camera", "camera_id")
     return camera
+
+
+def _held(connection: Connection, camera_id: str) -> Camera | None:
+    """A camera that nobody else changes until the unit of work ends: turned while it goes live, it would not."""
+    connection.execute(select(cameras.c.id).where(cameras.c.id == camera_id).with_for_update(key_share=True)).all()
+    return find_camera(connection, camera_id)
+
+
+def _silent(heard: Sequence[Health], *, now_us: int) -> list[str]:
+    return [one.camera_id for one in heard if not one.offline and health_state(one, now_us=now_us) == "offline"]
+
+
+def _held_health(connection: Connection, camera_ids: Sequence[str]) -> list[Health]:
+    query = select(health).where(health.c.camera_id.in_(camera_ids)).order_by(health.c.camera_id)
+    return [_health(row) for row in connection.execute(query.with_for_update(key_share=True)).mappings()]
+
+
+def _health(row: RowMapping) -> Health:
+    return Health(**{**row, "clock_offsets_us": tuple(msgspec.json.decode(row["clock_offsets_us"]))})
 
 
 def _change(connection: Connection, camera_id: str, values: Mapping[str, Any], *, now_us: int) -> None:

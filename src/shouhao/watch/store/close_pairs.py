@@ -12,7 +12,7 @@ from shouhao.kernel.errors import InvalidInput, NotFound, Refused
 from shouhao.kernel.events import Event
 from shouhao.kernel.ids import new_id
 from shouhao.store import event_log
-from shouhao.watch.store.watchlist_tables import close_pairs, staff_photos
+from shouhao.watch.store.watchlist_tables import close_pairs, entries, staff_photos
 
 #: same_person: one person under two entries; different_people: twins, relatives, or by chance; wrong_photo: the
 #: photograph shows somebody else; staff_listed: the member of staff is the listed person.
@@ -45,7 +45,12 @@ class PairDecided(Refused):
 
 
 def add_pair(connection: Connection, pair: ClosePair) -> bool:
-    """Mark a pair for a person; False where it is marked, or was decided, already."""
+    """Mark a pair for a person; False where it is marked, or was decided, already.
+
+    Both entries are held, so that of two workers who find the same pair one is second.
+    """
+    held = entries.c.id.in_(one for one in (pair.entry_id, pair.other_entry_id) if one is not None)
+    connection.execute(select(entries.c.id).where(held).order_by(entries.c.id).with_for_update(key_share=True)).all()
     mine = or_(
         (close_pairs.c.entry_id == pair.entry_id) & _other(pair.other_entry_id, pair.operator_id),
         (close_pairs.c.entry_id == pair.other_entry_id) & (close_pairs.c.other_entry_id == pair.entry_id),

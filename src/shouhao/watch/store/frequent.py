@@ -110,9 +110,14 @@ def salt_key(salt_id: str) -> str:
     return f"salt-{salt_id}"
 
 
-def find_salt(connection: Connection, keys: WindowKeys) -> Salt | None:
-    """The salt of the window; None where there is none, or its key was erased."""
-    row = connection.execute(select(salts).order_by(salts.c.made_at_us.desc(), salts.c.id.desc())).first()
+def find_salt(connection: Connection, keys: WindowKeys, *, lock: bool = False) -> Salt | None:
+    """The salt of the window; None where there is none, or its key was erased.
+
+    Args:
+        lock: hold it, so that nobody turns or forgets the window until the unit of work ends.
+    """
+    query = select(salts).order_by(salts.c.made_at_us.desc(), salts.c.id.desc())
+    row = connection.execute(query.with_for_update() if lock else query).first()
     sealer = None if row is None else keys.find(salt_key(row.id))
     if row is None or sealer is None:
         return None
@@ -226,19 +231,27 @@ def set_lead(
     lead_id: str,
     state: LeadState,
     *,
+    after: Collection[LeadState],
     now_us: int,
     staff_id: str | None = None,
     approval_id: str | None = None,
-) -> None:
-    """Move a lead on."""
+) -> bool:
+    """Move a lead on; False where it is in none of the states that this may come after.
+
+    Raises:
+        NotFound: there is none, or its day is over.
+    """
     values: dict[str, str | int] = {"state": state, "changed_at_us": now_us}
     if approval_id is not None:
         values["approval_id"] = approval_id
     lead = find_lead(connection, lead_id)
-    connection.execute(update(leads).where(leads.c.id == lead_id).values(**values))
+    moved = update(leads).where(leads.c.id == lead_id, leads.c.state.in_(sorted(after))).values(**values)
+    if not connection.execute(moved).rowcount:
+        return False
     if state == "dismissed":
         connection.execute(delete(stills).where(stills.c.lead_id == lead_id))
     _tell(connection, lead_id, state, days_seen=lead.days, now_us=now_us, staff_id=staff_id)
+    return True
 
 
 def find_lead(connection: Connection, lead_id: str) -> Lead:
@@ -296,6 +309,7 @@ def stills_of_lead(connection: Connection, keys: WindowKeys, lead_id: str) -> di
 
 def purge(connection: Connection, keys: WindowKeys, *, before_day: int, now_us: int) -> list[int]:
     """Forget the days before this one: their keys first, then their rows; which days those were."""
+    connection.execute(select(salts.c.id).with_for_update()).all()  # whoever keeps a visit just now does so before
     over = [day for day in live_days(connection) if day < before_day]
     known = {int(name.removeprefix("day-")) for name in keys.names() if name.startswith("day-")}
     for day in {*over, *(day for day in known if day < before_day)}:

@@ -105,6 +105,19 @@ def find_list(connection: Connection, list_id: str) -> WatchList:
     return _list(row)
 
 
+def lock_list(connection: Connection, list_id: str) -> WatchList:
+    """A list whose terms nobody else changes until the unit of work ends.
+
+    Raises:
+        NotFound: there is no such list.
+    """
+    query = select(lists).where(lists.c.id == list_id).with_for_update(key_share=True)
+    row = connection.execute(query).mappings().one_or_none()
+    if row is None:
+        raise NotFound("watch list", "list_id")
+    return _list(row)
+
+
 def open_list(connection: Connection, list_id: str) -> WatchList:
     """A list that people may be added to.
 
@@ -147,11 +160,7 @@ def change_list(
     Raises:
         NotFound: there is no such list.
     """
-    query = select(lists).where(lists.c.id == list_id).with_for_update()
-    row = connection.execute(query).mappings().one_or_none()
-    if row is None:
-        raise NotFound("watch list", "list_id")
-    before = _list(row)
+    before = lock_list(connection, list_id)
     version = before.version + 1
     values = {**asdict(terms), "version": version, "changed_at_us": now_us}
     connection.execute(update(lists).where(lists.c.id == list_id).values(**values))

@@ -121,8 +121,8 @@ def erase_still(
         raise NotFound("still", "still_id")
     erase_key(_key_path(stills, still_id))
     _path(stills, still_id).unlink(missing_ok=True)
-    if still.erased_at_us is None:
-        connection.execute(update(_stills).where(_stills.c.id == still_id).values(erased_at_us=now_us))
+    known = update(_stills).where(_stills.c.id == still_id, _stills.c.erased_at_us.is_(None))
+    if connection.execute(known.values(erased_at_us=now_us)).rowcount:
         detail = {"act": "erased", "still_id": still_id, "sha256": still.sha256}
         event_log.append(connection, [Event(at_us=now_us, kind="still_frozen", staff_id=staff_id, detail=detail)])
 

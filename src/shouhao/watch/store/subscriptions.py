@@ -13,6 +13,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from shouhao.kernel.errors import Refused
 from shouhao.kernel.events import Event
 from shouhao.store import event_log
+from shouhao.store.held import hold
 from shouhao.watch.store.subscription_tables import camera_subscriptions as table
 
 MOST_PER_DEVICE = 100
@@ -46,6 +47,7 @@ def put_subscription(connection: Connection, device_id: str, asked: Subscription
     Raises:
         TooManySubscriptions: it has as many as one may have.
     """
+    hold(connection, f"watch.subscriptions:{device_id}")
     key = (table.c.device_id == device_id) & (table.c.subscription_id == asked.subscription_id)
     known = connection.execute(select(table).where(key)).mappings().one_or_none()
     values = _values(asked)

@@ -143,6 +143,19 @@ def entry_of(connection: Connection, entry_id: str) -> Entry:
     return found
 
 
+def lock_entry(connection: Connection, entry_id: str) -> Entry:
+    """An entry that nobody else changes until the unit of work ends.
+
+    Raises:
+        NotFound: there is none.
+    """
+    query = select(entries).where(entries.c.id == entry_id).with_for_update()
+    row = connection.execute(query).mappings().one_or_none()
+    if row is None:
+        raise NotFound("watch entry", "entry_id")
+    return _entry(row)
+
+
 def shown(connection: Connection, entry_id: str) -> Shown | None:
     """What an alarm's page may show; None where there is no such entry."""
     row = connection.execute(
@@ -221,7 +234,7 @@ def move(
         NotFound: there is none.
         WrongState: its state does not suffer this act.
     """
-    before = _locked(connection, entry_id)
+    before = lock_entry(connection, entry_id)
     state = moved(before.state, act)
     if act in {"expire", "withdraw", "erase"} and not before.over:
         values = {"ended_at_us": now_us, "ended_why": act, **values}
@@ -246,7 +259,7 @@ def change(
     Raises:
         NotFound: there is none.
     """
-    _locked(connection, entry_id)
+    lock_entry(connection, entry_id)
     connection.execute(update(entries).where(entries.c.id == entry_id).values(**values))
     after = entry_of(connection, entry_id)
     note_step(connection, after, what, now_us=now_us, staff_id=staff_id, sealed_reason=sealed_reason)
@@ -421,16 +434,21 @@ def to_wipe(connection: Connection, *, limit: int) -> Sequence[str]:
     return connection.scalars(query.order_by(entries.c.ended_at_us).limit(limit)).all()
 
 
-def to_review(connection: Connection, *, now_us: int, limit: int, reminded: bool = False) -> list[Entry]:
+def to_review(
+    connection: Connection, *, now_us: int, limit: int, reminded: bool = False, lock: bool = False
+) -> list[Entry]:
     """Entries whose review is due.
 
     Args:
         reminded: those that somebody was reminded of too.
+        lock: hold them until the unit of work ends, and leave out what another holds.
     """
     query = select(entries).where(entries.c.state.in_(("approved", "suspended")), entries.c.review_at_us <= now_us)
     if not reminded:
         query = query.where(entries.c.reminded_at_us.is_(None))
-    return [_entry(row) for row in connection.execute(query.order_by(entries.c.review_at_us).limit(limit)).mappings()]
+    query = query.order_by(entries.c.review_at_us).limit(limit)
+    found = connection.execute(query.with_for_update(skip_locked=True) if lock else query)
+    return [_entry(row) for row in found.mappings()]
 
 
 def to_hold_against(connection: Connection, *, limit: int) -> Sequence[str]:
@@ -453,14 +471,6 @@ def wipe(connection: Connection, entry_id: str, *, now_us: int) -> None:
     connection.execute(update(documents).where(documents.c.entry_id == entry_id).values(sealed=None))
     connection.execute(update(steps).where(steps.c.entry_id == entry_id).values(sealed_reason=None))
     note_step(connection, entry_of(connection, entry_id), "wiped", now_us=now_us, staff_id=None)
-
-
-def _locked(connection: Connection, entry_id: str) -> Entry:
-    query = select(entries).where(entries.c.id == entry_id).with_for_update()
-    row = connection.execute(query).mappings().one_or_none()
-    if row is None:
-        raise NotFound("watch entry", "entry_id")
-    return _entry(row)
 
 
 def _entry(row: RowMapping) -> Entry:

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, delete, insert, select
 from shouhao.kernel.errors import InvalidInput
 from shouhao.kernel.events import Event
 from shouhao.store import event_log
+from shouhao.store.held import hold
 from shouhao.watch.store.camera_tables import cameras, ways
 from shouhao.watch.ways import Way, check_ways
 
@@ -25,6 +26,7 @@ def put_ways(connection: Connection, given: Sequence[Way], *, staff_id: str | No
         ShorterWayRound: a direct way is longer than a way round.
     """
     check_ways(given)
+    hold(connection, "watch.ways")  # two who replace them at once would each leave the other's
     known = set(connection.scalars(select(cameras.c.id)))
     seen = set()
     for way in given:
