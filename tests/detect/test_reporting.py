@@ -18,7 +18,7 @@ def test_problems_are_grouped_by_file_and_rule_and_the_first_in_the_file_is_told
     for n in range(KEPT + 50, 0, -1):
         problems.add("not_the_form", "b.log", line=n, byte=n * 100)
     problems.add("gb18030", "a.log", line=3, byte=70, count=9)
-    problems.add("stopped", "b.log", byte=9_999_999, at=9_999_999, why="")
+    problems.add("stopped", "b.log", byte=9_999_999, at=9_999_999, why_zh="", why_en="")
     told = [(one.first.file, one.first.rule, one.first.line, one.count) for one in problems.groups]
     assert told == [
         ("a.log", "gb18030", 3, 9),

@@ -25,22 +25,24 @@ def analyze(
     context: typer.Context,
     out: Annotated[Path, typer.Option("--out", help="结果目录 Folder for the result", file_okay=False)],
     access_log: Annotated[
-        list[Path] | None, typer.Option("--access-log", help="访问日志，可多次 Access log, repeatable", dir_okay=False)
+        list[Path] | None,
+        typer.Option("--access-log", help="访问日志，文件、文件夹或通配符，可多次 Access logs: file, folder, pattern"),
     ] = None,
     log_format: Annotated[
         list[str] | None,
         typer.Option(
             "--log-format",
-            help="nginx log_format 原文、名称或 nginx.conf，可多次，默认 combined"
-            " Text, name, or FILE:NAME of nginx.conf, repeatable; default: combined",
+            help="nginx log_format 原文、nginx.conf:名称、json、w3c（IIS）等，可多次，默认 combined"
+            " Text, FILE:NAME of nginx.conf, json, w3c (IIS), repeatable; default: combined",
         ),
     ] = None,
     events: Annotated[
         list[Path] | None,
-        typer.Option("--events", help="事件 CSV、JSON Lines、Parquet，可多次 Events, repeatable", dir_okay=False),
+        typer.Option("--events", help="事件 CSV、JSON Lines、Parquet，同上 Events: file, folder, pattern"),
     ] = None,
     mapping: Annotated[
-        list[str] | None, typer.Option("--map", help="列=变量或表头，可多次 COLUMN=NAME, repeatable")
+        list[str] | None,
+        typer.Option("--map", help="列=变量或表头，事件类型=导出中的叫法，可多次 COLUMN=NAME, KIND=WORD, repeatable"),
     ] = None,
     *,
     trusted_proxy: Annotated[
@@ -151,7 +153,8 @@ def _said(summary: dict[str, Any]) -> str:
         f"团伙 rings: {summary['rings']}",
     ]
     if summary["problems"]:
-        lines.append("问题 problems: " + "，".join(f"{rule} {n:,}" for rule, n in summary["problems"].items()))
+        counted = "，".join(f"{rule} {n:,}" for rule, n in summary["problems"].items())
+        lines.append(f"问题 problems: {counted}（见 see {Path(summary['report']).parent / 'problems.jsonl'}）")
     lines += [f"未判断 abstained: {code}（缺 lacks {'、'.join(of)}）" for code, of in summary["abstained"].items()]
     for one in summary["shadow"]:
         lines.append(

@@ -48,6 +48,7 @@ def analyze_files(options: BatchOptions, counting: Counting) -> tuple[dict[str, 
     # Imported here: they take a second, and every other command would wait for it.
     import duckdb  # noqa: PLC0415
 
+    from shouhao.detect.inputs.given import given_files  # noqa: PLC0415
     from shouhao.detect.inputs.networks import networks_of, read_networks  # noqa: PLC0415
     from shouhao.detect.inputs.problems import write_problems  # noqa: PLC0415
     from shouhao.detect.inputs.read import read_inputs  # noqa: PLC0415
@@ -65,9 +66,9 @@ def analyze_files(options: BatchOptions, counting: Counting) -> tuple[dict[str, 
         read = read_inputs if state is None else partial(read_into_state, folder=state, keep_days=options.keep_days)
         inputs = read(
             connection,
-            access_logs=options.access_logs,
+            access_logs=given_files(options.access_logs, "access_log"),
             log_format=options.log_formats,
-            events=options.events,
+            events=given_files(options.events, "events"),
             mapping=options.mapping,
             trusted_proxies=options.trusted_proxies,
             now_us=SystemClock().now_us(),

@@ -107,14 +107,24 @@ def test_what_a_spreadsheet_makes_is_read():
         (["0012", "1,234", "a"], 3),
         (["0013", "=cmd|' /C calc'!A0", ""], 5),
     ]
-    assert problems == [("gb18030", 2, 7)]  # the other lines are ASCII
+    assert problems == [("gb18030_file", 2, 7)]
 
 
-def test_lines_of_two_encodings_are_read_each_in_its_own():
-    raw = "a,b\n挂号,1\n".encode() + "退号,2\n".encode("gb18030") + "放号,3\n".encode()
+@pytest.mark.parametrize("headings", ["a,b\n", "a|b\n"])
+def test_lines_of_two_encodings_are_read_each_in_its_own(headings):
+    first, over = f"{headings}挂号,1\n".encode(), '"退\n号",2\n'.encode("gb18030")
+    raw = first + over + "放号,3\n".encode() + "亅,4\n".encode("gb18030")  # whose second byte is a bar
+    raw = raw.replace(b",", headings[1].encode())
     _, records, problems = read(raw)
-    assert [cells for cells, *_ in records] == [["挂号", "1"], ["退号", "2"], ["放号", "3"]]
-    assert problems == [("gb18030", 3, 13)]
+    assert [cells for cells, *_ in records] == [["挂号", "1"], ["退\n号", "2"], ["放号", "3"], ["亅", "4"]]
+    assert problems == [("gb18030", 3, len(first)), ("gb18030", 6, raw.rindex(b"\n", 0, -1) + 1)]
+
+
+def test_headings_that_are_not_utf_8_tell_of_the_whole_file():
+    raw = "编号,备注\n1,挂号\n2,退号\n".encode("gb18030")
+    _, records, problems = read(raw)
+    assert [cells for cells, *_ in records] == [["1", "挂号"], ["2", "退号"]]
+    assert problems == [("gb18030_file", 1, 0)]
 
 
 def test_a_quotation_mark_inside_a_cell_is_text():

@@ -129,3 +129,11 @@ def test_an_empty_file_is_told(write):
     assert len(file.text) == 0
     assert problems.counts == {"empty_file": 1}
     assert not problems.loses
+
+
+def test_a_zstd_window_that_would_take_too_much_memory_is_told_as_such(write):
+    parameters = zstandard.ZstdCompressionParameters(window_log=28)
+    packing = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    file, problems = opened(write("access.log.zst", packing.compress(TEXT) + packing.flush()))
+    assert not len(file.text)
+    assert [(p.rule, "--long" in p.zh) for p in problems] == [("stopped", True)]

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shouhao.detect.inputs.files import InputFile, Stopped, open_files
+from shouhao.detect.inputs.files import InputFile, open_files
 from shouhao.detect.inputs.lines import cut, ranges
 from shouhao.detect.inputs.problems import Problems
+from shouhao.detect.inputs.unpacking import Stopped
 
 
 def of(text, *, stopped=False):

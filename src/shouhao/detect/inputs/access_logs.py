@@ -21,12 +21,14 @@ from shouhao.detect.inputs.format_json import keys_of, with_keys
 from shouhao.detect.inputs.hit_files import write_hit_files
 from shouhao.detect.inputs.hit_reading import HitReading, Way, either, hit_reading
 from shouhao.detect.inputs.lines import Int64s, cut
-from shouhao.detect.inputs.log_format import LogFormat, parse_log_format
+from shouhao.detect.inputs.log_format import LogFormat, parse_log_format, w3c
+from shouhao.detect.inputs.log_hints import hint
 from shouhao.detect.inputs.log_times import DatedLines, DatedLog, date_logs
 from shouhao.detect.inputs.mapping import Names, names_of
 from shouhao.detect.inputs.overlaps import Overlap, find_overlaps
 from shouhao.detect.inputs.problems import Problems
 from shouhao.detect.inputs.sql import as_dictionaries, drop_relation, literal
+from shouhao.detect.inputs.w3c_format import directives_of
 from shouhao.detect.model import Source
 from shouhao.kernel.errors import InvalidInput
 
@@ -35,7 +37,8 @@ if TYPE_CHECKING:
 
 _LINES_FOR_KEYS = 1_000  #: of each JSON log, to see which keys there are
 _BYTES_FOR_KEYS = 4 << 20
-_READ = "shouhao_read_whole"
+_LINES_FOR_ZONE = 100
+_READ, _FEW = "shouhao_read_whole", "shouhao_few_lines"
 _SCHEMA = pa.schema(
     [
         ("line", pa.string_view()),
@@ -123,15 +126,19 @@ def load_hits(
         join_accounts: a relation `events` is there, and names accounts.
     """
     files = [file for _, file in numbered]
-    formats = [_seen(parse_log_format(one), files) for one in _several(log_format)]
+    formats = [seen for one in _several(log_format) for seen in _seen(parse_log_format(one), files)]
     reading = either([hit_reading(one, mapping=mapping, trusted_proxies=trusted_proxies, cut=cut) for one in formats])
+    _check_says_anything(reading, formats)
     logs = date_logs(
         connection, numbered, reading, problems=problems, now_us=now_us, line_limit=line_limit, threads=threads
     )
     line_count = sum(log.line_count for log in logs)
     hit_count = sum(log.hit_count() for log in logs)
     if not hit_count and problems.counts.get("not_the_form"):
-        raise InvalidInput("log_format", zh="没有一行符合这个格式", en="is not the form of a single line")
+        zh, en = hint(files)
+        raise InvalidInput("log_format", zh=f"没有一行符合这个格式；{zh}", en=f"is not the form of a single line; {en}")
+    for log in logs:
+        _tell_zone(connection, problems, log, reading.ways)
     overlaps, left_out = find_overlaps(connection, logs)
     _tell(problems, overlaps, {number: file.name for number, file in numbered})
     drop_relation(connection, "hits")
@@ -164,24 +171,77 @@ def _relation(way: int) -> str:
     return f"shouhao_lines_{way}"
 
 
-def _seen(log_format: LogFormat, files: Sequence[InputFile]) -> LogFormat:
-    """The format; where it names no keys of its JSON, with those that the files have."""
-    if not log_format.json or log_format.keys:
-        return log_format
+def _seen(log_format: LogFormat, files: Sequence[InputFile]) -> list[LogFormat]:
+    """The format; where it is for the files to say what is in them, as they say."""
+    if log_format.keys or log_format.parts:
+        return [log_format]
     if not any(len(file.text) for file in files):
-        return parse_log_format("combined")  # nothing will be read with it
+        return [parse_log_format("combined")]  # nothing will be read with it
+    return _w3c_seen(files) if log_format.w3c else [_json_seen(log_format, files)]
+
+
+def _w3c_seen(files: Sequence[InputFile]) -> list[LogFormat]:
+    seen = [w3c(one) for one in dict.fromkeys(one for file in files for one in directives_of(file.text))]
+    if not seen:
+        zh, en = hint(files)
+        raise InvalidInput("log_format", zh=f"文件中没有 #Fields: 行；{zh}", en=f"no file has a line #Fields:; {en}")
+    if len({len(one.parts) for one in seen}) < len(seen):
+        raise InvalidInput(
+            "log_format",
+            zh="各文件的 #Fields: 次序不同而列数相同，无法分辨，请分开分析",
+            en="there are several #Fields: of as many fields in other orders; analyse these files apart",
+        )
+    return seen
+
+
+def _json_seen(log_format: LogFormat, files: Sequence[InputFile]) -> LogFormat:
     keys: set[tuple[str, ...]] = set()
     for file in files:
         lines = cut(file, 0, min(len(file.text), _BYTES_FOR_KEYS))
         for start, end in islice(zip(lines.starts.tolist(), lines.ends.tolist(), strict=True), _LINES_FOR_KEYS):
             keys.update(keys_of(file.text[start:end]))
+    if not keys:
+        zh, en = hint(files)
+        raise InvalidInput("log_format", zh=f"没有一行是 JSON 对象；{zh}", en=f"no line is a JSON object; {en}")
     return with_keys(log_format, keys)
+
+
+def _check_says_anything(reading: HitReading, formats: Sequence[LogFormat]) -> None:
+    """A log of which only the time is understood is not what was meant."""
+    if reading.fills == {"at_us"} and all(one.json for one in formats):
+        has = "、".join(list(dict.fromkeys(".".join(path) for one in formats for path in one.keys))[:30])
+        raise InvalidInput(
+            "log_format",
+            zh=f"除时间外没有认出任何键，可用 --map 列=键 指明，如 --map ip=键；若原日志行在某个键里（如 message），"
+            f"请先取出：jq -r .message 文件；它有：{has}",
+            en=f"has no key that is understood but the time; name them with --map COLUMN=KEY, as --map ip=KEY; where a"
+            f" key holds lines of another log (message, log), take them out first: jq -r .message FILE; it has: {has}",
+        )
 
 
 def _tell(problems: Problems, overlaps: Sequence[Overlap], names: Mapping[int, str]) -> None:
     for one in overlaps:
         rule = "overlap" if one.one_log else "equal_lines"
         problems.add(rule, names[one.second], lines=one.lines, other=names[one.first])
+
+
+def _tell_zone(
+    connection: "DuckDBPyConnection", problems: Problems, log: DatedLog, ways: Sequence[Way | CutWay]
+) -> None:
+    """Whether the first lines of a log say their zone; as they do, so do all."""
+    before = log.file.lines_before
+    for part in log.ranges:
+        if not len(part.lines):
+            before += part.lines.count
+            continue
+        few = part.lines.only(np.arange(min(len(part.lines), _LINES_FOR_ZONE)))
+        way = next(one for one in ways[int(part.way[0]) :] if isinstance(one, Way))  # the cut one comes before
+        connection.register(_FEW, pa.table({"line": few.texts(), "number": few.indexes, "byte": few.starts}))
+        query = f"SELECT number, byte FROM {_FEW} WHERE {way.zone_assumed} ORDER BY number LIMIT 1"
+        for number, byte in connection.execute(query).fetchall():
+            problems.add("zone_assumed", log.file.name, line=before + number + 1, byte=byte)
+        connection.unregister(_FEW)
+        return
 
 
 def _tables(reading: HitReading, logs: Sequence[DatedLog], left_out: Mapping[int, Int64s]) -> Mapping[str, pa.Table]:

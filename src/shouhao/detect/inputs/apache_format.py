@@ -16,7 +16,7 @@ class Variable:
     pattern: str | None = None  #: of a time, as strftime writes it
 
 
-_NICKNAMES = {
+NICKNAMES = {
     "vhost_combined": r"%v:%p %h %l %u %t \"%r\" %>s %O \"%{Referer}i\" \"%{User-Agent}i\"",
 }
 _PLAIN = {
@@ -55,12 +55,12 @@ _SINCE_1970 = {"sec": "msec", "msec": "time_msec", "usec": "time_usec"}
 
 def looks_like(text: str) -> bool:
     """Whether a text is Apache's rather than nginx's."""
-    return text in _NICKNAMES or text.startswith("LogFormat ") or ("$" not in text and "%" in text)
+    return text in NICKNAMES or text.startswith("LogFormat ") or ("$" not in text and "%" in text)
 
 
 def parts_of(text: str) -> tuple[str | Variable, ...]:
     """Literals and variables of a LogFormat, the directive or its text."""
-    body = _body(_NICKNAMES.get(text, text))
+    body = _body(NICKNAMES.get(text, text))
     parts: list[str | Variable] = []
     at = 0
     for match in _DIRECTIVE.finditer(body):
@@ -89,7 +89,7 @@ def _body(text: str) -> str:
     return re.sub(
         r"\\(.)",
         lambda m: {"t": "\t", "n": "\n"}.get(m[1], m[1]),
-        text if quoted is None else quoted[1],
+        (text if quoted is None else quoted[1]).replace("&quot;", '"'),  # as in Tomcat's server.xml
         flags=re.DOTALL,
     )
 

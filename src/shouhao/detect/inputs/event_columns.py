@@ -3,6 +3,7 @@
 What is not recognised is kept in `detail` under its heading.
 """
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from shouhao.kernel.errors import InvalidInput
 from shouhao.kernel.events import EXPORT_COLUMNS
 
 REQUIRED = ("at", "kind")
+_A_VALUE = re.compile(r"\d{4}")  #: dates and ids, which no heading holds
 
 #: What exports call our columns, without blanks, underscores and case.
 _CALLED: Mapping[str, str] = {
@@ -84,9 +86,25 @@ def recognise(
     return Headings(columns=columns, others=others, mapped=mapped)
 
 
+def has_required(headings: Sequence[str], mapping: Mapping[str, Sequence[str]]) -> bool:
+    """Whether headings name the columns without which a row says nothing."""
+    folded = {_folded(heading) for heading in headings}
+    return all(
+        any(name in headings for name in mapping.get(column, ()))
+        or any(_folded(name) in folded for name in (column, *_CALLED[column].split()))
+        for column in REQUIRED
+    )
+
+
 def _check(columns: Mapping[str, str], headings: Sequence[str], file: str) -> None:
     for column in REQUIRED:
         if column not in columns:
+            if any(_A_VALUE.search(heading) for heading in headings):
+                raise InvalidInput(
+                    "events",
+                    zh=f"{file} 的第一行像是数据而不是表头，请导出带表头的文件",
+                    en=f"{file} begins with what looks like data; export it with headings",
+                )
             has = "、".join(headings[:30])
             raise InvalidInput(
                 "events",

@@ -8,7 +8,7 @@ empty one is null.
 
 import csv
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -16,11 +16,12 @@ import numpy as np
 import pyarrow as pa
 
 from shouhao.detect.inputs.files import InputFile
-from shouhao.detect.inputs.lines import Int64s, decode
+from shouhao.detect.inputs.lines import Int64s, decode, line_end
 from shouhao.detect.inputs.problems import Problems
 from shouhao.kernel.errors import InvalidInput
 
 RECORD_LIMIT_BYTES = 1 << 20
+_TITLES = 9  #: lines that may stand above the headings
 _RECORD_LINES = 200  #: a record over more lines is a quotation mark that was not closed
 _STRETCH_BYTES = 1 << 20
 _PIECE_ROWS = 122_880  #: a row group of DuckDB, which spends its time on joining smaller pieces
@@ -70,10 +71,13 @@ class _UnclosedError(Exception):
     """A record that does not end."""
 
 
-def read_csv(file: InputFile, problems: Problems, *, threads: int = 2) -> CsvRecords:
+def read_csv(
+    file: InputFile, problems: Problems, *, is_heading: Callable[[Sequence[str]], bool] | None = None, threads: int = 2
+) -> CsvRecords:
     """Read a file.
 
     Args:
+        is_heading: tells headings from a title above them; without it, or where it finds none, the first record is it.
         threads: that take stretches apart while the next ones are being cut.
     Raises:
         InvalidInput: it has no heading.
@@ -82,14 +86,7 @@ def read_csv(file: InputFile, problems: Problems, *, threads: int = 2) -> CsvRec
     line = 1
     if file.text[at : at + 4].lower() == b"sep=":  # how Excel is told the delimiter
         at, line = (file.text.find(b"\n", at) + 1) or len(file.text), 2
-    delimiter = _delimiter(file, at)
-    walk = _Walk(file, problems, delimiter, at=at, line=line)
-    first = next(walk.records(), None)
-    if first is None:
-        raise InvalidInput("events", zh=f"{file.name} 没有表头", en=f"{file.name} has no headings")
-    headings = [_bare(cell).strip() for cell in first.cells]
-    while headings and not headings[-1]:
-        headings.pop()
+    walk, headings = _behind_headings(file, problems, is_heading or (lambda _: True), at=at, line=line)
     found = CsvRecords(headings=tuple(headings), columns=[[] for _ in headings])
     with ThreadPoolExecutor(max(1, threads), "csv") as pool:
         while walk.at < len(file.text):
@@ -99,9 +96,36 @@ def read_csv(file: InputFile, problems: Problems, *, threads: int = 2) -> CsvRec
     return found
 
 
+def _behind_headings(
+    file: InputFile, problems: Problems, is_heading: Callable[[Sequence[str]], bool], *, at: int, line: int
+) -> "tuple[_Walk, list[str]]":
+    """The way from behind the headings on, and those; titles above them are passed over and told."""
+    first: tuple[_Walk, list[str]] | None = None
+    gb18030 = False
+    for title in range(_TITLES + 1):
+        told = Problems() if title else problems  # whether it is a title is not known yet
+        walk = _Walk(file, told, _delimiter(file, at), at=at, line=line, gb18030=gb18030)
+        record = next(walk.records(), None)
+        if record is None:
+            break
+        headings = [_bare(cell).strip() for cell in record.cells]
+        while headings and not headings[-1]:
+            headings.pop()
+        walk.behind_headings(problems)
+        first = first or (walk, headings)
+        if is_heading(headings):
+            if title:
+                problems.add("title_above", file.name, line=record.line, byte=record.start, lines=title)
+            return walk, headings
+        at, line, gb18030 = walk.at, walk.line, walk.gb18030
+    if first is None:
+        raise InvalidInput("events", zh=f"{file.name} 没有表头", en=f"{file.name} has no headings")
+    return first
+
+
 def _delimiter(file: InputFile, at: int) -> str:
     """The one that the headings are set apart by."""
-    end = file.text.find(b"\n", at)
+    end = line_end(file.text, at)
     heading = file.text[at : min(end if end >= 0 else len(file.text), at + RECORD_LIMIT_BYTES)]
     if b"\r" in heading.rstrip(b"\r"):
         raise InvalidInput(
@@ -133,21 +157,37 @@ class _Stretch:
     next_line: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parsed:
+    """A stretch that was taken apart."""
+
+    columns: list[pa.Array]
+    gb18030: Sequence[int]  #: records, by number, that were not UTF-8
+
+
 class _Walk:
     """A way through the file from the front to the back; `at` is always where a record begins."""
 
-    def __init__(self, file: InputFile, problems: Problems, delimiter: str, *, at: int, line: int) -> None:
+    def __init__(
+        self, file: InputFile, problems: Problems, delimiter: str, *, at: int, line: int, gb18030: bool
+    ) -> None:
         self.at = at
+        self.gb18030 = gb18030  #: a heading is, so that the file is: that need not be told of each line
+        self._at_headings = True
         self._file, self._problems, self._delimiter = file, problems, delimiter
-        self._line = line  #: of the record that begins at `at`, counted from 1
+        self.line = line  #: of the record that begins at `at`, counted from 1
+
+    def behind_headings(self, problems: Problems) -> None:
+        """From now on, whom what is wrong is told to."""
+        self._problems, self._at_headings = problems, False
 
     def stretches(self, found: CsvRecords, pool: ThreadPoolExecutor, *, ahead: int) -> None:
         """Read as far as it is written by the book, about a mebibyte at a time; several are taken apart at once.
 
         What lies behind a stretch that turns out to be otherwise is forgotten, as if nobody had looked ahead.
         """
-        waiting: deque[tuple[_Stretch, Future[list[pa.Array] | None]]] = deque()
-        at, line = self.at, self._line
+        waiting: deque[tuple[_Stretch, Future[_Parsed | None]]] = deque()
+        at, line = self.at, self.line
         while True:
             while len(waiting) < ahead and at < len(self._file.text):
                 cut = self._cut(at, line)
@@ -158,13 +198,15 @@ class _Walk:
             if not waiting:
                 return
             cut, parsed = waiting.popleft()
-            columns = parsed.result()
-            if columns is None or len(columns[0]) != len(cut.starts):
+            read = parsed.result()
+            if read is None or len(read.columns[0]) != len(cut.starts):
                 for _, other in waiting:
                     other.cancel()
                 return
-            found.add(columns, cut.lines, cut.starts, cut.ends)
-            self.at, self._line = cut.next_at, cut.next_line
+            for n in read.gb18030:
+                self._tell("gb18030", int(cut.lines[n]), int(cut.starts[n]))
+            found.add(read.columns, cut.lines, cut.starts, cut.ends)
+            self.at, self.line = cut.next_at, cut.next_line
 
     def _cut(self, at: int, line: int) -> "_Stretch | None":
         """About a mebibyte of whole records; None where quotation marks stand otherwise, or no record ends."""
@@ -217,7 +259,7 @@ class _Walk:
     def records(self) -> Iterator[_Record]:
         """One record after the other, `at` behind it; what does not end is put aside by its first line."""
         while self.at < len(self._file.text):
-            begun_at, begun_line = self.at, self._line
+            begun_at, begun_line = self.at, self.line
             source = _Lines(self._file, self.at)
             try:
                 cells = next(csv.reader(source, delimiter=self._delimiter))
@@ -226,7 +268,7 @@ class _Walk:
             if cells is None or source.asked_beyond:
                 self._put_aside(begun_at, begun_line)
                 continue
-            self.at, self._line = source.at, begun_line + source.count
+            self.at, self.line = source.at, begun_line + source.count
             if source.broken:
                 self._tell(source.broken, begun_line, begun_at)
             if source.cut:
@@ -237,8 +279,8 @@ class _Walk:
 
     def _put_aside(self, start: int, line: int) -> None:
         """The line that begins at a byte, and nothing behind it."""
-        end = self._file.text.find(b"\n", start)
-        self.at, self._line = (end + 1) if end >= 0 else len(self._file.text), line + 1
+        end = line_end(self._file.text, start)
+        self.at, self.line = (end + 1) if end >= 0 else len(self._file.text), line + 1
         size = self.at - start
         if size > RECORD_LIMIT_BYTES:
             self._tell("line_too_long", line, start, bytes=size, limit=RECORD_LIMIT_BYTES)
@@ -246,6 +288,10 @@ class _Walk:
             self._tell("unclosed_quote", line, start)
 
     def _tell(self, rule: str, line: int, byte: int, **data: int) -> None:
+        if rule == "gb18030" and self.gb18030:
+            return
+        if rule == "gb18030" and self._at_headings:
+            self.gb18030, rule = True, "gb18030_file"
         self._problems.add(rule, self._file.name, line=line, byte=byte, **data)
 
 
@@ -266,7 +312,7 @@ class _Lines:
         if self.at >= len(self._file.text):
             self.asked_beyond = self.count > 0
             raise StopIteration
-        end = self._file.text.find(b"\n", self.at) + 1
+        end = line_end(self._file.text, self.at) + 1
         self.cut = not end and self._file.stopped is not None
         end = end or len(self._file.text)
         if end - self._first > RECORD_LIMIT_BYTES or self.count > _RECORD_LINES:
@@ -298,15 +344,17 @@ def _record_ends(raw: bytes, delimiter: str) -> Int64s | None:
     return ends if starts_field.all() and ends_field.all() else None
 
 
-def _parse(cut: _Stretch, delimiter: str, headings: Sequence[str]) -> list[pa.Array] | None:
-    """Columns of text; None if Arrow does not find the records alike, or the text is not clean UTF-8."""
+def _parse(cut: _Stretch, delimiter: str, headings: Sequence[str]) -> _Parsed | None:
+    """Columns of text; None if Arrow does not find the records alike, or the text is not clean."""
     from pyarrow import csv as arrow_csv  # noqa: PLC0415 - wanted for such files alone
 
-    raw = cut.whole
-    if b"\0" in raw or _otherwise(raw):
+    if b"\0" in cut.whole or _otherwise(cut.whole):
         return None
+    decoded = _decoded(cut, delimiter)
+    if decoded is None:
+        return None
+    raw, gb18030 = decoded
     try:
-        raw.decode()
         names = [f"c{n}" for n in range(len(headings))]
         table = arrow_csv.read_csv(
             pa.BufferReader(raw),
@@ -320,9 +368,29 @@ def _parse(cut: _Stretch, delimiter: str, headings: Sequence[str]) -> list[pa.Ar
                 strings_can_be_null=True,
             ),
         )
-    except (UnicodeDecodeError, pa.ArrowInvalid):
+    except pa.ArrowInvalid:
         return None
-    return [column.combine_chunks() for column in table.columns]
+    return _Parsed(columns=[column.combine_chunks() for column in table.columns], gb18030=gb18030)
+
+
+def _decoded(cut: _Stretch, delimiter: str) -> tuple[bytes, Sequence[int]] | None:
+    """A stretch in UTF-8, and the records that were not; line by line, as files of two encodings want it."""
+    try:
+        cut.whole.decode()
+    except UnicodeDecodeError:
+        pass
+    else:
+        return cut.whole, ()
+    if delimiter == "|":  # may be the second byte of a character
+        return None
+    lines = [decode(line) for line in cut.whole.split(b"\n")]
+    rules = {rule for _, rule in lines}
+    if not rules <= {None, "gb18030"}:
+        return None
+    first = int(cut.lines[0])
+    changed = [first + n for n, (_, rule) in enumerate(lines) if rule is not None]
+    records = np.unique(np.searchsorted(cut.lines, changed, "right") - 1)
+    return "\n".join(text for text, _ in lines).encode(), records.tolist()
 
 
 def _otherwise(raw: bytes) -> bool:

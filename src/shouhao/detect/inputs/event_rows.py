@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from shouhao.detect.inputs.event_columns import Headings, recognise
+from shouhao.detect.inputs.event_columns import Headings, has_required, recognise
 from shouhao.detect.inputs.event_csv import CsvRecords, read_csv
 from shouhao.detect.inputs.files import LINE_LIMIT_BYTES, InputFile
 from shouhao.detect.inputs.lines import cut, ranges
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _PARQUET = b"PAR1"
+_MOST_KEYS = 1_000  #: of JSON Lines; each costs an expression
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -58,6 +59,8 @@ def rows_of_each(
         if not len(file.text):
             continue
         rows = _read(connection, file, mapping, problems, line_limit)
+        if not len(rows.relation):
+            problems.add("no_rows", file.name)
         connection.register("shouhao_file", rows.relation)
         yield number, _query(rows), rows.headings.mapped
         connection.unregister("shouhao_file")
@@ -77,7 +80,8 @@ def _read(
         )
     if start == b"{":
         return _json_lines(connection, file, mapping, problems, line_limit)
-    return _csv(read_csv(file, problems), file, mapping, problems)
+    records = read_csv(file, problems, is_heading=lambda cells: has_required(cells, mapping))
+    return _csv(records, file, mapping, problems)
 
 
 def _query(rows: _Rows) -> str:
@@ -163,6 +167,12 @@ def _json_lines(
         for heading in names
         if "." in heading and (heading.split(".")[0],) in keys
     }
+    if len(paths) > _MOST_KEYS:
+        raise InvalidInput(
+            "events",
+            zh=f"{file.name} 有 {len(paths)} 个不同的键，像是把数据写成了键；请改为固定的键",
+            en=f"{file.name} has {len(paths)} different keys, as if data were written as keys; give the same ones",
+        )
     if not paths:
         raise InvalidInput("events", zh=f"{file.name} 没有一行是 JSON 对象", en=f"{file.name} has no JSON object")
     headings = recognise(list(paths), file=file.name, mapping=mapping, problems=problems)

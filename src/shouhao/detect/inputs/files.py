@@ -12,9 +12,8 @@ that nginx writes to.
 import hashlib
 import mmap
 import os
-import tempfile
-import zlib
-from collections.abc import Iterator, Sequence
+import stat
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -22,17 +21,13 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from shouhao.detect.inputs.problems import Problems
+from shouhao.detect.inputs.unpacking import GZIP, PIECE_BYTES, ZSTD, Stopped, Text, unpacked
 from shouhao.detect.model import Source
 from shouhao.kernel.errors import InvalidInput, Unavailable
 
 LINE_LIMIT_BYTES = 1 << 20  #: a longer line is put aside
 Kind = Literal["access_log", "events"]
-Text = mmap.mmap | bytes
 
-_PIECE_BYTES = 1 << 20
-_READ_BYTES = 1 << 18
-_ZSTD_READ_BYTES = 1 << 11  #: four bytes can unpack to a block of 128 KiB, and nothing else bounds what one call gives
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _NOT_READ = {
     b"PK\x03\x04": "zip / xlsx",
     b"\xd0\xcf\x11\xe0": "xls",
@@ -43,16 +38,8 @@ _NOT_READ = {
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
 }
-_MAGIC_BYTES = 6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stopped:
-    """Where unpacking ended before its time."""
-
-    at: int  #: byte after decompression
-    zh: str
-    en: str
+_TAR, _TAR_AT = b"ustar", 257
+_MAGIC_BYTES = _TAR_AT + len(_TAR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,22 +64,6 @@ class InputFile:
         )
 
 
-class _DamagedError(Exception):
-    """Compressed data that do not go on."""
-
-    def __init__(self, zh: str, en: str) -> None:
-        super().__init__(en)
-        self.zh, self.en = zh, en
-
-
-class _GarbageError(Exception):
-    """Something behind the compressed data."""
-
-    def __init__(self, count: int) -> None:
-        super().__init__()
-        self.count = count
-
-
 def open_files(
     paths: Sequence[tuple[Path, Kind]],
     *,
@@ -114,6 +85,10 @@ def open_files(
     for path, kind in paths:
         real = os.path.realpath(path)
         if real in once:
+            if once[real][1] != kind:
+                raise InvalidInput(
+                    kind, zh=f"{path} 既作日志又作事件给出", en=f"{path} is given both as a log and as events"
+                )
             problems.add("given_twice", path.name)
         once.setdefault(real, (path, kind))
     given = list(once.values())
@@ -130,7 +105,7 @@ def open_files(
     for file, garbage in opened:
         if file.stopped is not None:
             stop = file.stopped
-            problems.add("stopped", file.name, byte=stop.at, at=stop.at, why=f"{stop.zh} {stop.en}")
+            problems.add("stopped", file.name, byte=stop.at, at=stop.at, why_zh=stop.zh, why_en=stop.en)
         if garbage:
             problems.add("after_the_end", file.name, byte=len(file.text), bytes=garbage)
         if not len(file.text) and file.stopped is None:
@@ -159,22 +134,24 @@ def _open(
 ) -> tuple[InputFile, int]:
     """The file, and how many bytes behind its compressed data were not understood."""
     try:
+        _refuse_pipes(path, kind)
         with path.open("rb") as file:
             magic = file.read(_MAGIC_BYTES)
             _refuse_others(name, magic, kind)
             file.seek(0)
             size = os.fstat(file.fileno()).st_size
-            if not magic.startswith((_GZIP, _ZSTD)):
+            if not magic.startswith((GZIP, ZSTD)):
                 text, stopped, garbage = _mapped(file, size), None, 0
                 size = len(text)
             else:
-                text, stopped, garbage = _unpacked(file, magic, spool, line_limit)
+                text, stopped, garbage = unpacked(file, magic, spool, line_limit)
+                _refuse_others(name, text[:_MAGIC_BYTES], kind, packed=True)
             opened = InputFile(
                 name=name,
                 path=path,
                 kind=kind,
                 size_bytes=size,
-                packed=magic.startswith((_GZIP, _ZSTD)),
+                packed=magic.startswith((GZIP, ZSTD)),
                 text=text,
                 stopped=stopped,
                 hashing=hashing.submit(_hash_of, path, size),
@@ -186,7 +163,23 @@ def _open(
         ) from None
 
 
-def _refuse_others(name: str, magic: bytes, kind: Kind) -> None:
+def _refuse_pipes(path: Path, kind: Kind) -> None:
+    """Findings cite bytes, and those of a pipe nobody can look at again."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise InvalidInput(
+            kind,
+            zh=f"{path} 不是普通文件（管道、设备或目录），请先存成文件：依据要能从文件中再取出",
+            en=f"{path} is no plain file (a pipe, a device or a folder); make it one first: findings cite its bytes",
+        )
+
+
+def _refuse_others(name: str, magic: bytes, kind: Kind, *, packed: bool = False) -> None:
+    if magic[_TAR_AT:] == _TAR or (packed and magic.startswith((GZIP, ZSTD))):
+        raise InvalidInput(
+            kind,
+            zh=f"{name} 是打包文件（tar，或压缩了两次），请先解开成单个的日志",
+            en=f"{name} is an archive (tar, or packed twice); unpack it to single logs first",
+        )
     for start, what in _NOT_READ.items():
         if magic.startswith(start):
             raise InvalidInput(
@@ -197,7 +190,7 @@ def _refuse_others(name: str, magic: bytes, kind: Kind) -> None:
 
 
 def _mapped(file: BinaryIO, size: int) -> Text:
-    if not size:  # empty, or a pipe: those cannot be mapped
+    if not size:  # that cannot be mapped
         return file.read()
     return mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
 
@@ -207,7 +200,7 @@ def _hash_of(path: Path, size: int) -> str:
 
     Read and not mapped: mapped pages would count as the process's memory.
     """
-    digest, room, left = hashlib.sha256(), bytearray(_PIECE_BYTES), size
+    digest, room, left = hashlib.sha256(), bytearray(PIECE_BYTES), size
     with path.open("rb", buffering=0) as file:
         while left and (count := file.readinto(memoryview(room)[: min(left, len(room))])):
             digest.update(memoryview(room)[:count])
@@ -220,101 +213,3 @@ def forget(text: Text, begin: int, end: int) -> None:
     first = -(-begin // mmap.PAGESIZE) * mmap.PAGESIZE
     if isinstance(text, mmap.mmap) and end > first:
         text.madvise(mmap.MADV_DONTNEED, first, end - first)
-
-
-class _Spool:
-    """What is unpacked, at its own offsets; of a line that is far too long the rest is a hole that takes no room."""
-
-    def __init__(self, file: BinaryIO, line_limit: int) -> None:
-        self._file, self._limit = file, line_limit
-        self._open_line = 0  #: bytes since the last line end
-        self.size = 0
-
-    def take(self, piece: bytes) -> None:
-        """Keep the next piece."""
-        last = piece.rfind(b"\n")
-        if last < 0 and self._open_line > self._limit:
-            self._file.seek(len(piece), os.SEEK_CUR)
-        else:
-            self._file.write(piece)
-        self._open_line = self._open_line + len(piece) if last < 0 else len(piece) - last - 1
-        self.size += len(piece)
-
-
-def _unpacked(file: BinaryIO, magic: bytes, folder: Path | None, line_limit: int) -> tuple[Text, Stopped | None, int]:
-    pieces = _gzip_pieces(file) if magic.startswith(_GZIP) else _zstd_pieces(file)
-    stopped, garbage = None, 0
-    with tempfile.TemporaryFile(dir=folder) as room:
-        spool = _Spool(room, line_limit)
-        try:
-            for piece in pieces:
-                spool.take(piece)
-        except _DamagedError as error:
-            stopped = Stopped(at=spool.size, zh=error.zh, en=error.en)
-        except _GarbageError as error:
-            garbage = error.count
-        except OSError as error:
-            raise Unavailable(f"room to unpack ({error.strerror})") from None
-        room.truncate(spool.size)
-        room.flush()
-        text: Text = mmap.mmap(room.fileno(), spool.size, access=mmap.ACCESS_READ) if spool.size else b""
-    return text, stopped, garbage
-
-
-def _gzip_pieces(file: BinaryIO) -> Iterator[bytes]:
-    """Unpack member after member, at most 1 MiB at a time."""
-    member, data, first, begun = zlib.decompressobj(31), b"", True, False
-    full = False  #: the last piece was as large as may be, so that there may be more without further data
-    while True:
-        if not (data or full):
-            data = file.read(_READ_BYTES)
-            if not data and begun:
-                raise _DamagedError("gzip 被截断", "gzip is cut off")
-            if not data:
-                return
-        if not (first or begun):
-            data = data.lstrip(b"\0")  # tapes and some tools pad with zeros
-            if not data:
-                continue
-            if data[0] != _GZIP[0]:
-                raise _GarbageError(len(data) + os.fstat(file.fileno()).st_size - file.tell())
-        before = member.copy()
-        try:
-            piece = member.decompress(data, _PIECE_BYTES)
-        except zlib.error as error:
-            yield from _up_to_the_damage(before, data)
-            raise _DamagedError("gzip 数据损坏", f"gzip is damaged ({error})") from None
-        yield piece
-        data, begun, full = member.unconsumed_tail, True, len(piece) == _PIECE_BYTES
-        if member.eof:
-            data, member, first, begun, full = member.unused_data, zlib.decompressobj(31), False, False, False
-
-
-def _up_to_the_damage(member: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
-    """What can be had of data in which something is wrong, byte by byte."""
-    try:
-        for n in range(len(data)):
-            yield member.decompress(data[n : n + 1])
-    except zlib.error:
-        return
-
-
-def _zstd_pieces(file: BinaryIO) -> Iterator[bytes]:
-    """Unpack frame after frame."""
-    import zstandard  # noqa: PLC0415 - wanted for such files alone
-
-    frame, begun, data = zstandard.ZstdDecompressor().decompressobj(), False, b""
-    while True:
-        data = data or file.read(_ZSTD_READ_BYTES)
-        if not data:
-            if begun:
-                raise _DamagedError("zstd 被截断", "zstd is cut off")
-            return
-        try:
-            piece = frame.decompress(data)
-        except zstandard.ZstdError as error:
-            raise _DamagedError("zstd 数据损坏", f"zstd is damaged ({error})") from None
-        yield piece
-        data, begun = b"", True
-        if frame.eof:
-            data, frame, begun = frame.unused_data, zstandard.ZstdDecompressor().decompressobj(), False

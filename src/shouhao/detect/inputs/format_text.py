@@ -25,6 +25,7 @@ _TIME_LOCAL_CHARACTERS = 26
 #: Times that always take as much room.
 _WIDTHS = {"time_local": _TIME_LOCAL_CHARACTERS, "time_iso8601": 25, "msec": 14}
 _TIME_LOCAL = r"\d{2}/[A-Z][a-z]{2}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4}"
+_TIME_ISO8601 = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:Z|[+-]\d{2}:\d{2})"
 _IN_TOKENS = "._:/+-@=%*~,"
 _IN_TIMES = " /:+-"
 #: Hold blanks as a rule: blanks do not separate a line that has one outside quotation marks.
@@ -110,7 +111,12 @@ class QuickText:
             if _may_hold(variable, separator):
                 continue
             if not before and k == 0 and after:  # nothing need be cut off first, and nothing behind it be looked at
-                return Found(f"left({self._head}, strpos({self._head}, {literal(separator)}) - 1)")
+                ends = f"strpos({self._head}, {literal(separator)})"
+                first = f"left({self._head}, {ends} - 1)"
+                if after[0] == separator:
+                    return Found(first)
+                # what syslog and others write before a line would be taken for its beginning
+                return Found(first, f"starts_with(substr({self._head}, {ends}), {literal(str(after[0]))})")
             if not any(_may_hold(part, separator) for part in before if isinstance(part, Variable)):
                 place = _count(before, separator) + 1
                 return Found(f"split_part({self._cell(k, cut=cut)}, {literal(separator)}, {place})")
@@ -246,7 +252,10 @@ def _index(parts: Sequence[Part], variable: str) -> int | None:
 def _expressions(parts: Sequence[Part], free: str) -> Iterator[str]:
     looks = {"time_local": _TIME_LOCAL, "number": r"(?:[0-9.]+|-)?", "token": r'[^\s"]*?', "free": free}
     for part in parts:
-        yield pattern(part) if isinstance(part, str) else looks[look_of(part.name)]
+        if isinstance(part, str):
+            yield pattern(part)
+        else:
+            yield _TIME_ISO8601 if part.name == "time_iso8601" else looks[look_of(part.name)]
 
 
 def _cells(parts: Sequence[Part]) -> list[list[Part]]:

@@ -9,9 +9,22 @@ from shouhao.detect.inputs.apache_format import Variable
 from shouhao.detect.inputs.cut_reading import NONE, PLACED, CutWay, Steps, hits_query, operation, projected
 from shouhao.detect.inputs.format_json import JsonLine
 from shouhao.detect.inputs.format_text import CarefulText, CutText, Found, QuickText
+from shouhao.detect.inputs.format_w3c import W3cLine
 from shouhao.detect.inputs.log_format import LogFormat
-from shouhao.detect.inputs.log_variables import ADDRESSES, BYTES, FORWARDED_FOR, INSTANTS, named_for
-from shouhao.detect.inputs.sql import EIGHT_HOURS_US, instant_us, literal, name, seconds_us, time_local_us, zoned_us
+from shouhao.detect.inputs.log_variables import ADDRESSES, BYTES, INSTANTS, named_for
+from shouhao.detect.inputs.sql import (
+    EIGHT_HOURS_US,
+    finite,
+    instant_us,
+    is_missing,
+    lacks_zone,
+    literal,
+    name,
+    seconds_us,
+    time_local_us,
+    utc_us,
+    zoned_us,
+)
 from shouhao.detect.model import HIT_COLUMNS, OPERATION
 from shouhao.kernel.errors import InvalidInput
 
@@ -40,6 +53,7 @@ class Way:
     fields: Mapping[str, str]  #: over `line` and `parsed`: variables as they stand in the line
     values: Mapping[str, str]  #: over fields: columns, still in the server's escapes
     columns: Mapping[str, str]  #: over values: columns of `hits`, without places and `at_us`
+    zone_assumed: str = "false"  #: over `line`: whether its time says no zone
 
     def select(self, relation: str, *, joined: bool = False) -> str:
         """A query for all columns of `hits` over a relation with `line`, places and `at_us`.
@@ -62,6 +76,7 @@ class HitReading:
     ways: tuple[Way | CutWay, ...]  #: a line is read by the first that fits
     fills: frozenset[str]  #: columns that the format says anything about
     used: frozenset[tuple[str, str]]  #: columns and names of the mapping that the format has a variable for
+    comments: bool = False  #: lines that begin with `#` tell of the log and are no requests
 
 
 def either(readings: Sequence[HitReading]) -> HitReading:
@@ -70,6 +85,7 @@ def either(readings: Sequence[HitReading]) -> HitReading:
         ways=tuple(way for one in readings for way in one.ways),
         fills=frozenset[str]().union(*(one.fills for one in readings)),
         used=frozenset[tuple[str, str]]().union(*(one.used for one in readings)),
+        comments=any(one.comments for one in readings),
     )
 
 
@@ -109,6 +125,8 @@ def hit_reading(
     finders: tuple[_Finds, ...]
     if log_format.json:
         finders = (JsonLine(log_format, mended=False), JsonLine(log_format, mended=True))
+    elif log_format.w3c:
+        finders = (W3cLine(log_format.parts),)
     else:
         finders = (QuickText(log_format), CarefulText(log_format))
     used: dict[str, str] = {}
@@ -119,9 +137,9 @@ def hit_reading(
     variables = {column: one.lstrip("$") for column, one in used.items()}
     ways = [_Columns(finder, log_format, variables, trusted_proxies).way() for finder in finders]
     fills = frozenset(ways[-1].values) | {"at_us"}
-    text = CutText(log_format) if cut and not log_format.json else None
+    text = CutText(log_format) if cut and not (log_format.json or log_format.w3c) else None
     first = [_cut_way(text, log_format, variables, trusted_proxies)] if text is not None and text.marks else []
-    return HitReading(ways=(*first, *ways), fills=fills, used=frozenset(used.items()))
+    return HitReading(ways=(*first, *ways), fills=fills, used=frozenset(used.items()), comments=log_format.w3c)
 
 
 def _cut_way(
@@ -176,6 +194,8 @@ class _Columns:
         self._format = log_format
         self._mapping = mapping
         self._trusted = trusted_proxies
+        self._zone_assumed = "false"
+        self._known = {*log_format.variables, *(("time_w3c",) if log_format.w3c else ())}
         self._conditions: dict[str, int] = {}  #: each with the piece that it looks at
         self._fields: dict[str, str] = {}
         self._asked: dict[str, int] = {}  #: the fields of the column at hand, each with its piece
@@ -210,7 +230,7 @@ class _Columns:
         for column in HIT_COLUMNS:
             if column in PLACED:
                 continue
-            value = made[column]() if column in made else self._value(self._named(column))
+            value = made[column]() if column in made else self._id(self._named(column))
             self._of[column], self._asked = self._asked, {}
             if value is None:
                 columns[column] = NONE[column]
@@ -225,6 +245,7 @@ class _Columns:
             fields=self._fields,
             values=values,
             columns=columns,
+            zone_assumed=self._zone_assumed,
         )
 
     def _raw(self, variable: str | None) -> str | None:
@@ -246,6 +267,11 @@ class _Columns:
         raw = self._raw(variable)
         return None if raw is None else f"nullif(nullif({raw}, '-'), '')"
 
+    def _id(self, variable: str | None) -> str | None:
+        """What a client calls itself; scripts send `undefined` where they have no name."""
+        value = self._value(variable)
+        return None if value is None else f"CASE WHEN {is_missing(value)} THEN NULL ELSE {value} END"
+
     def _named(self, column: str) -> str | None:
         return self._mapping.get(column) or named_for(column, self._format.variables)
 
@@ -254,11 +280,14 @@ class _Columns:
 
     def _at_us(self) -> str:
         mapped = self._mapping.get("at")
-        times = [mapped] if mapped else [variable for variable in INSTANTS if variable in self._format.variables]
+        times = [mapped] if mapped else [variable for variable in INSTANTS if variable in self._known]
         found = [sql for variable in times if (sql := self._instant(variable)) is not None]
         if not found:
+            has = "、".join(self._format.variables[:30])
             raise InvalidInput(
-                "log_format", zh="格式中没有时间（$time_local、$time_iso8601 或 $msec）", en="has no time in it"
+                "log_format",
+                zh=f"格式中没有时间（$time_local、$time_iso8601 或 $msec），可用 --map at=名称 指明；它有：{has}",
+                en=f"has no time in it; name it with --map at=NAME; it has: {has}",
             )
         return found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
 
@@ -274,9 +303,12 @@ class _Columns:
             "time_msec": lambda text: f"try(try_cast({text} AS BIGINT) * 1000)",
             "time_local": time_local_us,
             "time_iso8601": zoned_us,
+            "time_w3c": utc_us,
         }
         if variable == "time_custom":
             return self._custom_time(raw)
+        if variable not in exact:
+            self._zone_assumed = lacks_zone(raw)
         return exact.get(variable, instant_us)(raw)
 
     def _custom_time(self, raw: str) -> str | None:
@@ -286,6 +318,7 @@ class _Columns:
         if pattern is None:
             return None
         back = 0 if "%z" in pattern or pattern == "%s" else EIGHT_HOURS_US
+        self._zone_assumed = "true" if back else "false"
         if pattern == "%s":
             return seconds_us(raw)
         return f"epoch_us(try_strptime({raw}, {literal(pattern)})) - {back}"
@@ -296,7 +329,7 @@ class _Columns:
         if mapped is None:
             return direct
         value = self._value(mapped)
-        if mapped in FORWARDED_FOR and value is not None:
+        if mapped not in ADDRESSES and value is not None:  # whatever it is called, a client may begin the list
             value = self._last_untrusted(value)
         return f"coalesce({value}, {direct})" if value and direct and mapped not in ADDRESSES else value
 
@@ -308,7 +341,7 @@ class _Columns:
         ]
         if tests:
             entries = f"list_filter({entries}, lambda entry: NOT ({' OR '.join(tests)}))"
-        return f"nullif(nullif(list_last({entries}), '-'), '')"
+        return _address(f"list_last({entries})")
 
     def _method(self) -> str | None:
         own = self._value(self._mapping.get("method") or self._first(("request_method",)))
@@ -353,7 +386,15 @@ class _Columns:
         raw = self._raw(variable)
         if raw is None or variable is None:
             return None
-        return f"try_cast({raw} AS DOUBLE) * {_MILLISECONDS.get(variable, 1.0)}"
+        return f"{finite(raw)} * {_MILLISECONDS.get(variable, 1.0)}"
+
+
+def _address(entry: str) -> str:
+    """An address without the port that some load balancers write behind it; null for what is none, as `unknown`."""
+    ported = literal(r"^(?:([0-9.]+):[0-9]+|\[([0-9A-Fa-f:.]+)\](?::[0-9]+)?)$")
+    bare = f"concat(regexp_extract({entry}, {ported}, 1), regexp_extract({entry}, {ported}, 2))"
+    plain = f"regexp_full_match({entry}, '[0-9.]+|[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f.:]*')"
+    return f"CASE WHEN {plain} THEN {entry} ELSE nullif({bare}, '') END"
 
 
 def _unescaped(value: str) -> str:

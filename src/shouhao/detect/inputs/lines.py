@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from shouhao.detect.inputs.files import LINE_LIMIT_BYTES, InputFile, Text, forget
+from shouhao.detect.inputs.files import LINE_LIMIT_BYTES, InputFile, forget
+from shouhao.detect.inputs.unpacking import Text
 
 RANGE_BYTES = 32 << 20
 
@@ -98,7 +99,7 @@ def cut(file: InputFile, begin: int, end: int, *, limit: int = LINE_LIMIT_BYTES)
         return _no_lines()
     if begin == 0 and text[: len(_BOM)] == _BOM:
         starts[0] = len(_BOM)
-    last_end = _line_end(text, int(starts[-1]))
+    last_end = line_end(text, int(starts[-1]))
     ends = np.append(starts[1:] - 1, last_end if last_end >= 0 else len(text))
     count, wrong = len(starts), list[Wrong]()
     if text.find(b"\r", int(starts[0]), min(int(ends[-1]), end)) >= 0 or _is(data, int(ends[-1]) - 1, _RETURN):
@@ -148,7 +149,7 @@ def places_of(data: Bytes, byte: int) -> Int64s:
     return np.concatenate(found) if found else np.empty(0, np.int64)
 
 
-def _line_end(text: Text, start: int) -> int:
+def line_end(text: Text, start: int) -> int:
     """Where the line ends; -1 if nowhere. Of a line of gigabytes no more than a stretch is in memory."""
     for step in range(start, len(text), RANGE_BYTES):
         end = min(step + RANGE_BYTES, len(text))

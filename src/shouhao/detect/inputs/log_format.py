@@ -4,6 +4,7 @@ nginx's `log_format` is taken as it stands, whole or its text alone, or by the n
 LogFormat is translated (apache_format.py). How a format becomes expressions that read lines is format_sql.py's part.
 """
 
+import glob
 import json
 import os
 import re
@@ -14,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from shouhao.detect.inputs import apache_format
+from shouhao.detect.inputs import apache_format, w3c_format
 from shouhao.detect.inputs.apache_format import Variable
 from shouhao.kernel.errors import InvalidInput
 
@@ -27,6 +28,7 @@ COMBINED = (
 COMMON = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent'
 _ESCAPES = ("default", "json", "none")
 _LARGEST_CONF_BYTES = 16 << 20
+_DEEPEST_INCLUDE = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,7 @@ class LogFormat:
     escape: Escape = "default"
     parts: tuple[Part, ...] = ()
     json: bool = False
+    w3c: bool = False  #: fields between single blanks, as the log's own `#Fields:` names them
     keys: Mapping[tuple[str, ...], tuple[Part, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
@@ -52,8 +55,9 @@ class LogFormat:
 def parse_log_format(given: str) -> LogFormat:
     """A format from what the command line gives.
 
-    That is `combined`, `common` or `json`; a directive `log_format NAME ...;`; the text of a format; a LogFormat of
-    Apache; or the path of an nginx.conf, with `:NAME` behind it if it has several formats.
+    That is `combined`, `common`, `json` or `w3c`; a directive `log_format NAME ...;`; the text of a format; a LogFormat
+    of Apache; or the path of an nginx.conf, with `:NAME` behind it if it has several formats. What it includes is read
+    too, where it lies there.
 
     Raises:
         InvalidInput: it is none of these.
@@ -62,6 +66,8 @@ def parse_log_format(given: str) -> LogFormat:
     known = _PREDEFINED.get(text) or _from_file(text)
     if known is not None:
         return known
+    if text.startswith("#Fields:"):
+        return w3c(text)
     if re.match(r"log_format\s", text):
         found = dict(_directives(text))
         if len(found) != 1:
@@ -69,8 +75,23 @@ def parse_log_format(given: str) -> LogFormat:
         return next(iter(found.values()))
     if apache_format.looks_like(text):
         return LogFormat(text=text, parts=_checked(text, apache_format.parts_of(text)))
+    if "$" not in text:
+        raise _no_format(text)
     strings = _single_quoted(text)
     return _made(text, "default", text if strings is None else strings)
+
+
+def w3c(directive: str) -> LogFormat:
+    """The format that a `#Fields:` tells."""
+    return LogFormat(text=directive, escape="none", parts=w3c_format.parts_of(directive), w3c=True)
+
+
+def _no_format(text: str) -> InvalidInput:
+    names = "、".join((*_PREDEFINED, *apache_format.NICKNAMES))
+    return _invalid(
+        f"不是日志格式，也没有这个文件：{text[:80]}；自定义的名称请写作 nginx.conf 的路径:名称，预设的有：{names}",
+        f"is not a format, nor a file: {text[:80]}; of an nginx.conf say its PATH:NAME; known by name: {names}",
+    )
 
 
 def _invalid(zh: str, en: str) -> InvalidInput:
@@ -86,12 +107,13 @@ def _from_file(text: str) -> LogFormat | None:
         try:
             if not os.path.isfile(path):  # noqa: PTH113 - false too for what is too long for a name
                 continue
-            if file.stat().st_size > _LARGEST_CONF_BYTES:
-                raise _invalid(f"{file} 过大", f"{file} is too large")
-            found = dict(_directives(file.read_text(encoding="utf-8", errors="replace")))
+            missing: list[str] = []
+            found = dict(_formats_of(file, missing, depth=0))
         except OSError as error:
             raise _invalid(f"无法读取 {file}：{error.strerror}", f"cannot read {file}: {error.strerror}") from None
-        names = "、".join(found) or "（没有 none）"
+        names = "、".join([*found, *(f"include {one}（此处没有 not here）" for one in missing)]) or "（没有 none）"
+        if not found and not missing:
+            raise _invalid(f"{file} 中没有 log_format", f"{file} has no log_format in it")
         if name is None and len(found) != 1:
             raise _invalid(
                 f"{file} 中有 {len(found)} 个 log_format，请用 文件:名称 指明：{names}",
@@ -103,18 +125,46 @@ def _from_file(text: str) -> LogFormat | None:
     return None
 
 
+def _formats_of(file: Path, missing: list[str], *, depth: int) -> Iterator[tuple[str, LogFormat]]:
+    """The formats of a file and of what it includes, by name.
+
+    Args:
+        missing: takes what is included and does not lie here, as in a copy of nginx.conf alone.
+    """
+    if file.stat().st_size > _LARGEST_CONF_BYTES:
+        raise _invalid(f"{file} 过大", f"{file} is too large")
+    conf = file.read_text(encoding="utf-8", errors="replace")
+    yield from _directives(conf)
+    for words in _statements(conf):
+        if words[0] != "include" or len(words) != 2 or depth == _DEEPEST_INCLUDE:  # noqa: PLR2004 - and its file
+            continue
+        named = sorted(glob.glob(str(file.parent / words[1])))  # noqa: PTH207 - absolute too
+        if not named and not words[1].endswith("mime.types"):
+            missing.append(words[1])
+        for one in named:
+            if os.path.isfile(one):  # noqa: PTH113 - as above
+                yield from _formats_of(Path(one), missing, depth=depth + 1)
+
+
 def _directives(conf: str) -> Iterator[tuple[str, LogFormat]]:
     """The formats of a configuration, by name, includes left out."""
+    for words in _statements(conf):
+        if words[0] == "log_format" and len(words) > 2:  # noqa: PLR2004 - the directive, its name and its text
+            name, texts, escape = words[1], words[2:], "default"
+            if texts[0].startswith("escape="):
+                escape = texts.pop(0).removeprefix("escape=")
+            yield name, _made(name, escape, "".join(texts))
+
+
+def _statements(conf: str) -> Iterator[list[str]]:
+    """The words of each directive."""
     words: list[str] = []
     for word in _words(conf):
         if word is not None:
             words.append(word)
             continue
-        if words[:1] == ["log_format"] and len(words) > 2:  # noqa: PLR2004 - the directive, its name and its text
-            name, texts, escape = words[1], words[2:], "default"
-            if texts[0].startswith("escape="):
-                escape = texts.pop(0).removeprefix("escape=")
-            yield name, _made(name, escape, "".join(texts))
+        if words:
+            yield words
         words = []
 
 
@@ -132,7 +182,11 @@ def _words(conf: str) -> Iterator[str | None]:
     while at < len(conf):
         match = _WORD.match(conf, at)
         if match is None:
-            raise _invalid(f"第 {at} 个字符处引号没有闭合", f"a quotation mark is not closed at character {at}")
+            line = conf.count("\n", 0, at) + 1
+            raise _invalid(
+                f"第 {line} 行的引号没有闭合；也可直接给出 log_format 的原文",
+                f"a quotation mark is not closed in line {line}; the text of log_format will do as well",
+            )
         at = match.end()
         if match["end"] is not None:
             yield None
@@ -229,4 +283,5 @@ _PREDEFINED: Mapping[str, LogFormat] = {
     "combined": LogFormat(text="combined", parts=_parts(COMBINED)),
     "common": LogFormat(text="common", parts=_parts(COMMON)),
     "json": LogFormat(text="json", escape="json", json=True),
+    "w3c": LogFormat(text="w3c", escape="none", w3c=True),
 }

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 BACKWARDS_US = 5 * SECOND_US  #: workers of a server that buffer their lines may write them so late
 AHEAD_US = 5 * MINUTE_US
 _NEVER_US = -(1 << 63) + 1
+_COMMENT = ord("#")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,9 +138,13 @@ def _date(cursor: "DuckDBPyConnection", lines: Lines, reading: HitReading) -> Da
         found[(found < EARLIEST_US) | (found > LATEST_US)] = _NEVER_US
         at_us[left], way[left] = found, number
         left = left[found == _NEVER_US]
+    if reading.comments:
+        told = left[lines.views[left, 1] & 0xFF == _COMMENT]
+        at_us[told], left = _NEVER_US, np.setdiff1d(left, told)
     unfit = (lines.indexes[left], lines.starts[left])
     whole = DatedLines(lines=lines, at_us=at_us, way=way, unfit=unfit, columns=columns)
-    return whole.only(at_us != _NEVER_US) if len(left) else whole
+    readable = at_us != _NEVER_US
+    return whole if readable.all() else whole.only(readable)
 
 
 def _ask(cursor: "DuckDBPyConnection", texts: pa.Array, sql: str) -> Any:

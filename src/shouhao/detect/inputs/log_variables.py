@@ -30,9 +30,8 @@ NUMBERS, TOKENS = frozenset(_NUMBERS.split()), frozenset(_TOKENS.split())
 
 #: Of each the first that a format has counts.
 ADDRESSES = ("remote_addr", "proxy_protocol_addr", "realip_remote_addr")
-INSTANTS = ("msec", "time_usec", "time_msec", "time_local", "time_iso8601", "time_custom", "time_any")
+INSTANTS = ("msec", "time_usec", "time_msec", "time_local", "time_iso8601", "time_w3c", "time_custom", "time_any")
 BYTES = ("body_bytes_sent", "bytes_sent")
-FORWARDED_FOR = ("http_x_forwarded_for", "proxy_add_x_forwarded_for")  #: lists that a client begins as it likes
 
 #: Columns that are found by the name of a cookie, a header or a variable of the site.
 _BY_NAME: Mapping[str, tuple[str, ...]] = {

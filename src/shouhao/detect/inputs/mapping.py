@@ -1,10 +1,13 @@
-"""Mapping: `--map COLUMN=NAME`, a column of ours and what a log's variable or an export's heading for it is called."""
+"""Mapping: `--map COLUMN=NAME`, a column of ours and what a log's variable or an export's heading for it is called.
+
+`--map KIND=WORD` likewise: a kind of event and what an export calls it.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from shouhao.detect.inputs.hit_reading import MAPPABLE
 from shouhao.kernel.errors import InvalidInput
-from shouhao.kernel.events import EXPORT_COLUMNS
+from shouhao.kernel.events import EVENT_KINDS, EXPORT_COLUMNS
 
 Names = Mapping[str, tuple[str, ...]]  #: of each column; the first that a file has counts
 _COLUMNS = tuple(dict.fromkeys((*MAPPABLE, *EXPORT_COLUMNS)))
@@ -35,10 +38,12 @@ def names_of(mapping: Mapping[str, str | Sequence[str]] | None) -> Names:
         InvalidInput: there is no such column.
     """
     for column in mapping or {}:
-        if column not in _COLUMNS:
+        if column not in _COLUMNS and column not in EVENT_KINDS:
             has = "、".join(_COLUMNS)
             raise InvalidInput(
-                "map", zh=f"没有 {column} 列，只有：{has}", en=f"there is no column {column}, but: {has}"
+                "map",
+                zh=f"没有 {column} 列，也没有这类事件；列有：{has}",
+                en=f"there is no column and no kind of event {column}; columns: {has}",
             )
     return {column: (names,) if isinstance(names, str) else tuple(names) for column, names in (mapping or {}).items()}
 
@@ -55,6 +60,6 @@ def check_used(names: Names, used: Iterable[tuple[str, str]]) -> None:
             if (column, name) not in found:
                 raise InvalidInput(
                     "map",
-                    zh=f"{column}={name}：日志格式中没有这个变量，事件文件中也没有这一列",
-                    en=f"{column}={name}: neither a variable of the log format nor a heading of an event file",
+                    zh=f"{column}={name}：日志格式中没有这个变量，事件文件中也没有这一列或这类事件",
+                    en=f"{column}={name}: neither a variable of the log format nor a heading or kind of an event file",
                 )

@@ -50,8 +50,8 @@ _REST_OF_FILE = frozenset({"stopped", "after_the_end"})
 RULES: Mapping[str, Rule] = {
     # files
     "stopped": Rule(
-        "文件在此处损坏或被截断，读到第 {at} 字节（解压后）为止：{why}",
-        "The file is damaged or cut off here; read up to byte {at} (after decompression): {why}",
+        "文件在此处损坏或被截断，读到第 {at} 字节（解压后）为止：{why_zh}",
+        "The file is damaged or cut off here; read up to byte {at} (after decompression): {why_en}",
         loses=True,
     ),
     "cut_line": Rule("最后一行不完整，未分析", "The last line is cut off and was put aside", loses=True),
@@ -70,6 +70,9 @@ RULES: Mapping[str, Rule] = {
     ),
     "nul_bytes": Rule("行中有空字节（NUL）", "The line holds NUL bytes"),
     "gb18030": Rule("不是 UTF-8，已按 GB18030 解码", "Not UTF-8; decoded as GB18030"),
+    "gb18030_file": Rule(
+        "文件不是 UTF-8，各行已按 GB18030 解码", "The file is not UTF-8; its lines are decoded as GB18030"
+    ),
     "not_text": Rule(
         "既不是 UTF-8 也不是 GB18030，无法解码的字节已替换",
         "Neither UTF-8 nor GB18030; the bytes that could not be decoded were replaced",
@@ -84,6 +87,10 @@ RULES: Mapping[str, Rule] = {
         "{lines} lines equal lines of {other}, yet the files are not one log; both are counted",
     ),
     # events
+    "no_rows": Rule("没有读到一行数据", "Not a single row of data was read"),
+    "title_above": Rule(
+        "表头之前的 {lines} 行是标题，已跳过", "{lines} lines above the headings are a title and were passed over"
+    ),
     "too_few_columns": Rule(
         "只有 {found} 列，应为 {wanted} 列，未分析", "{found} columns where {wanted} are needed; put aside", loses=True
     ),
@@ -102,9 +109,21 @@ RULES: Mapping[str, Rule] = {
     ),
     "time_unreadable": Rule("时间无法识别：{value}，未分析", "Not a time: {value}; put aside", loses=True),
     "no_kind": Rule("没有事件类型，未分析", "No kind of event; put aside", loses=True),
-    "unknown_kind": Rule("未知的事件类型：{value}", "Unknown kind of event: {value}"),
+    "unknown_kind": Rule(
+        "未知的事件类型：{value}；若是我们的某一类，可用 --map 指明，如 --map booked={value}",
+        "Unknown kind of event: {value}; if it is one of ours, name it, as --map booked={value}",
+    ),
     "zone_assumed": Rule(
         "时间没有时区，按北京时间（Asia/Shanghai）理解", "Times without a zone; read as those of Asia/Shanghai"
+    ),
+    "date_alone": Rule(
+        "{rows} 行只有日期、没有时刻，按 0 点理解，快慢与先后无从判断；请导出到秒",
+        "{rows} rows have a date without a time of day and are taken for midnight: nobody's speed can be told from"
+        " them. Export seconds too",
+    ),
+    "says_none": Rule(
+        "{rows} 行的 {column} 写作“{value}”，按空值处理",
+        "{rows} rows have “{value}” for {column}; treated as empty",
     ),
     "digits_lost": Rule(
         "{column} 的编号被 Excel 写成 {value}，位数已丢失，按空值处理",
@@ -112,6 +131,11 @@ RULES: Mapping[str, Rule] = {
     ),
     "value_unreadable": Rule(
         "{column} 无法识别：{value}，按空值处理", "{column} cannot be read: {value}; treated as empty"
+    ),
+    "rows_alike": Rule(
+        "{rows} 行与前面的行完全相同且没有编号，无法判断是否重复导出，均计入",
+        "{rows} rows say just what earlier ones say and have no id; whether they were exported twice cannot be told;"
+        " all are counted",
     ),
     "event_twice": Rule("事件 {event_id} 重复出现，只计一次", "Event {event_id} stands here again; counted once"),
     "event_differs": Rule(

@@ -14,10 +14,11 @@ import pyarrow as pa
 
 from shouhao.detect.inputs.access_logs import load_hits
 from shouhao.detect.inputs.events import load_events
-from shouhao.detect.inputs.files import InputFile, Text, forget
+from shouhao.detect.inputs.files import InputFile, forget
 from shouhao.detect.inputs.lines import cut, ranges
 from shouhao.detect.inputs.mapping import Names
 from shouhao.detect.inputs.problems import Problems
+from shouhao.detect.inputs.unpacking import Text
 from shouhao.detect.state.kept import EVENTS, HITS, KeptFile, kept_files, put_file
 from shouhao.kernel.errors import InvalidInput
 
