@@ -125,6 +125,12 @@ def test_a_family_does_not_explain_a_script_and_a_kiosk_explains_everything():
     assert one_of([*script, speaks("speaks_for.kiosk", -6.0)]).score == pytest.approx(-6.9)
 
 
+def test_a_window_explains_what_is_done_there_and_not_the_favour():
+    assert not explains("speaks_for.staff_window", "favours")
+    assert explains("speaks_for.staff_window", "machine")
+    assert explains("speaks_for.kiosk", "favours")
+
+
 def test_being_a_family_twice_is_being_one():
     said = [reason("farms.shared_device", 5.0), *[speaks("speaks_for.family", -3.0)] * 2]
     assert one_of(said).score == pytest.approx(-6.9 + 2.0)

@@ -12,6 +12,7 @@ from detect.detector_checks import as_text, example_of, told
 from detect.people import Rows, honest_week
 from detect.tables import tables
 from shouhao.detect import evidence
+from shouhao.detect.counted.releases import with_releases
 from shouhao.detect.model import Suspicion
 from shouhao.detect.rings.joining import edges_in
 from shouhao.detect.rings.workdays import workdays
@@ -100,6 +101,12 @@ def test_what_ties_accounts_is_the_same_on_a_cluster(both):
     assert _rows(edges_in(there).to_pyarrow()) == _rows(edges_in(here).to_pyarrow())
 
 
+def test_releases_that_nobody_wrote_down_are_the_same_on_a_cluster(both):
+    here, there = (_releases(over.events) for over in both)
+    assert {released_at_us is None for _, released_at_us in here} == {True, False}
+    assert there == here
+
+
 def test_when_accounts_worked_is_the_same_on_a_cluster(both):
     here, there = ({name: _rows(one.to_pyarrow()) for name, one in _work(over).items()} for over in both)
     assert all(here.values())
@@ -119,6 +126,11 @@ def test_evidence_is_found_at_the_same_bytes_on_a_cluster(both):
     places = evidence.find(here, wanted)
     assert sum(one.total for one in places)
     assert evidence.find(there, wanted) == places
+
+
+def _releases(events):
+    found = with_releases(events).to_pyarrow()
+    return sorted(zip(found["event_id"].to_pylist(), found["released_at_us"].to_pylist(), strict=True))
 
 
 def _rows(table: pa.Table) -> list[str]:

@@ -115,6 +115,21 @@ def test_kiosks_and_windows_are_the_houses_own():
     assert codes_of(window, "device", "desk") == {"speaks_for.staff_window"}
 
 
+def test_whom_staff_give_an_extra_slot_is_no_window():
+    """The slot was added by staff and its patient checked in at the kiosk; the account is held by somebody else."""
+    slot = slot_of("dr05", 1, 70)
+    rows = Rows(
+        events=[
+            event("extra_slot_added", AT_US, slot, "holder", "hp", channel="window", staff_id="clerk", device_id=None),
+            event("booked", AT_US + MINUTE_US, slot, "holder", "hp"),
+            event("checked_in", AT_US + HOUR_US, slot, "holder", "hp", channel="kiosk", device_id="kiosk1"),
+        ]
+    )
+    assert not codes_of(rows, "account", "holder")
+    by_staff = Rows(events=[{**row, "staff_id": "clerk", "channel": "window"} for row in rows.events])
+    assert codes_of(by_staff, "account", "holder") == {"speaks_for.staff_window"}
+
+
 def test_a_probe_knocks_around_the_clock_for_one_thing():
     def knocks(ip, every_us, hours, path="/health", **who):
         count = hours * HOUR_US // every_us

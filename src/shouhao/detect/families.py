@@ -7,7 +7,7 @@ only that adds up in full.
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 
 Family = Literal[
     "machine",  # faster, steadier or more tireless than people are
@@ -77,6 +77,7 @@ _BY_DETECTOR: Mapping[str, Family] = MappingProxyType(
 _ACTS = "rings.acts_"
 
 EVERYTHING = "*"
+_ALL_BUT_FAVOURS: frozenset[str] = frozenset(get_args(Family)) - {"favours"}  # that staff did it is what is said there
 #: Which causes each thing that speaks for a subject explains; it takes nothing off the others.
 EXPLAINS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
@@ -84,7 +85,7 @@ EXPLAINS: Mapping[str, frozenset[str]] = MappingProxyType(
         "speaks_for.shared_network": frozenset({"machine", "addresses", "identity"}),
         "speaks_for.care_home": frozenset({"identity", "visits", "favours", "company"}),
         "speaks_for.kiosk": frozenset({EVERYTHING}),
-        "speaks_for.staff_window": frozenset({EVERYTHING}),
+        "speaks_for.staff_window": _ALL_BUT_FAVOURS,
         "speaks_for.escort_agency": frozenset({"identity", "customers", "company"}),
         "speaks_for.monitoring_probe": frozenset({"machine"}),
         "speaks_for.auto_refresh": frozenset({"machine"}),

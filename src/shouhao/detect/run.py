@@ -12,6 +12,7 @@ import ibis
 import pyarrow as pa
 
 from shouhao.detect import evidence
+from shouhao.detect.counted.releases import with_releases
 from shouhao.detect.counting import per_minute, united
 from shouhao.detect.inputs.sql import as_dictionaries, drop_relation
 from shouhao.detect.model import TABLES, Detector, Source, Speaks, Subject, Suspicion, Tables
@@ -39,6 +40,7 @@ class JudgesRings(Protocol):
         ...
 
 
+_WITHOUT_RELEASES = frozenset({"events.kind", "events.session_id", "events.account_id"})
 #: What a detector counts in some tables, by name.
 Counting = Callable[[Detector, Tables], Mapping[str, pa.Table]]
 
@@ -53,8 +55,12 @@ class Analysis:
     detector_versions: Mapping[str, int]
 
 
-def tables_of(connection: "DuckDBPyConnection") -> Tables:
-    """The relations `hits` and `events` of a connection, as detectors count in them."""
+def tables_of(connection: "DuckDBPyConnection", *, releases: bool = True) -> Tables:
+    """The relations `hits` and `events` of a connection, as detectors count in them.
+
+    Args:
+        releases: as for `tables_in`.
+    """
     backend = ibis.duckdb.from_connection(connection)
 
     def keep(name: str, rows: ibis.Table) -> ibis.Table:
@@ -62,18 +68,22 @@ def tables_of(connection: "DuckDBPyConnection") -> Tables:
         with as_dictionaries(connection):
             return backend.create_table(name, rows)
 
-    return tables_in(backend.table("hits"), backend.table("events"), keep=keep)
+    return tables_in(backend.table("hits"), backend.table("events"), keep=keep, releases=releases)
 
 
-def tables_in(hits: ibis.Table, events: ibis.Table, *, keep: Callable[[str, ibis.Table], ibis.Table]) -> Tables:
+def tables_in(
+    hits: ibis.Table, events: ibis.Table, *, keep: Callable[[str, ibis.Table], ibis.Table], releases: bool = True
+) -> Tables:
     """Two tables of any engine, as detectors count in them.
 
     Args:
         keep: makes a table of that name from an expression that several detectors start from.
+        releases: where nothing says when slots were released, look for the crowds that came.
     """
-    has = frozenset(
-        f"{name}.{column}" for name, table in (("hits", hits), ("events", events)) for column in _known(table)
-    )
+    has = _has(hits, events)
+    if releases and has >= _WITHOUT_RELEASES and "events.released_at_us" not in has:
+        events = keep("events_with_releases", with_releases(events))
+        has = _has(hits, events)
     tables = Tables(hits=hits, events=events, has=has)
     made = {name: keep(f"{name}_per_minute", per_minute(tables, name)) for name in TABLES if f"{name}.at_us" in has}
     return replace(tables, per_minute=made.get("hits"), events_per_minute=made.get("events"))
@@ -183,6 +193,12 @@ def _placed(tables: Tables, sources: Sequence[Source], found: Sequence[Finding])
         for told, one in zip((*line["reasons"], *line["speaks_for"]), rests_on, strict=True):
             told["evidence_total"] = one.total
         yield line
+
+
+def _has(hits: ibis.Table, events: ibis.Table) -> frozenset[str]:
+    return frozenset(
+        f"{name}.{column}" for name, table in (("hits", hits), ("events", events)) for column in _known(table)
+    )
 
 
 def _known(table: ibis.Table) -> list[str]:

@@ -1,6 +1,7 @@
 """One who comes for somebody new at each release, one who lets them go again, and those who do so for once.
 
-A family that has just signed up, an aunt who helped once, and an uncle who unbound the nephew whom he had helped.
+A family that has just signed up, an aunt who helped once, an uncle who unbound the nephew whom he had helped, and a
+village doctor.
 """
 
 from detect.bookings import event, slot_of
@@ -55,12 +56,30 @@ def lets_go(account: str, days: tuple[int, ...], *, number: int) -> Rows:
     return rows
 
 
+def village() -> Rows:
+    """Binds somebody new each day: at the release for one, and for two more with a doctor whom nobody fights over."""
+    rows = Rows()
+    for day in range(4):
+        names = [f"villager{day}-{n}" for n in range(3)]
+        for name in names:
+            rows = rows.plus(bound("village", name, release_us(day) - 10 * HOUR_US))
+        rows = rows.plus(tried("village", names[0], day, number=370 + day))
+        for n, name in enumerate(names[1:]):
+            at_us = release_us(day) + (2 + n) * HOUR_US
+            rows = rows.plus(Rows(events=[event("booked", at_us, slot_of("dr09", day, 370 + n), "village", name)]))
+    return rows
+
+
 UNCLE = lets_go("uncle", (1,), number=360)
 
 EXAMPLE = Example(
-    guilty=seller((0, 1, 2, 3, 4)).plus(lets_go("passer", (0, 1, 2), number=350)).plus(UNCLE).plus(families()),
+    guilty=seller((0, 1, 2, 3, 4))
+    .plus(lets_go("passer", (0, 1, 2), number=350))
+    .plus(UNCLE)
+    .plus(families())
+    .plus(village()),
     too_little=seller((0,)).plus(UNCLE).plus(families()),
     finds=frozenset({Subject(kind="account", id="seller"), Subject(kind="account", id="passer")}),
     codes=frozenset({"customers.one_after_another", "customers.let_go"}),
-    spared=frozenset(Subject(kind="account", id=name) for name in ("family", "aunt", "mother", "uncle")),
+    spared=frozenset(Subject(kind="account", id=name) for name in ("family", "aunt", "mother", "uncle", "village")),
 )

@@ -1,4 +1,7 @@
-"""A phone with eleven accounts, a purse for nine, a patient in eight hands, an account that customers pass through."""
+"""A phone with eleven accounts, a purse for nine, a patient in eight hands, an account that customers pass through.
+
+And a village doctor, through whose account a whole village passes.
+"""
 
 from detect.bookings import all_of, event, slot_of
 from detect.detector_checks import Example
@@ -36,20 +39,23 @@ def shared_around(count: int, *, patient: str = "wandering") -> Rows:
     )
 
 
-def passing_through(days: int, *, account: str = "counter", a_day: int = 2) -> Rows:
-    """Each day other patients are bound and booked for an hour later."""
+def passing_through(days: int, *, account: str = "counter", a_day: int = 2, doctor: str = "dr01") -> Rows:
+    """Each day other patients are bound and booked for an hour later, with a doctor whose slots go in a minute."""
     rows = Rows()
     for day in range(days):
         for n in range(a_day):
             patient = f"{account}-p{day}-{n}"
             at_us = release_us(0) + day * DAY_US + n * MINUTE_US
             rows.events.append(event("patient_bound", at_us - HOUR_US, {}, account, patient))
-            rows.events.append(event("booked", at_us, slot_of("dr09", day % 5, 60 + n), account, patient))
+            rows.events.append(event("booked", at_us, slot_of(doctor, day % 5, 60 + n), account, patient))
     return rows
 
 
+#: Binds whoever asks, and books what anybody can have.
+VILLAGE = passing_through(5, account="village-doctor", a_day=6, doctor="dr09")
+
 EXAMPLE = Example(
-    guilty=all_of([on_one_phone(11), on_one_purse(9), shared_around(8), passing_through(5)]),
+    guilty=all_of([on_one_phone(11), on_one_purse(9), shared_around(8), passing_through(5), VILLAGE]),
     too_little=all_of([on_one_phone(4), on_one_purse(5), shared_around(4), passing_through(2)]),
     finds=frozenset(
         {
@@ -62,4 +68,5 @@ EXAMPLE = Example(
         }
     ),
     codes=frozenset({"farms.shared_device", "farms.shared_payer", "farms.shared_patient", "farms.passing_patients"}),
+    spared=frozenset({Subject(kind="account", id="village-doctor")}),
 )

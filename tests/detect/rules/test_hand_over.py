@@ -227,9 +227,30 @@ def test_too_few_strangers_say_nothing():
 
 def test_where_looks_are_recorded_the_chance_is_that_of_somebody_passing_by():
     """One look a minute: somebody comes within a second once in sixty times, at the rate that is known."""
-    crowd = [retake(n, gap_us=(n + 1) * 20 * SECOND_US, tries=29) for n in range(60)]
+    crowd = [retake(n, gap_us=(n + 1) * 2 * SECOND_US, tries=29) for n in range(60)]
     (fast, *_) = judged([retake(99, gap_us=SECOND_US, tries=29), *crowd], looks_per_booking=5, policy=StrangerPolicy())
     assert fast.p == pytest.approx(1 / 60, rel=0.05)
+
+
+def test_that_nobody_looked_means_few_and_not_that_nothing_is_known():
+    crowd = [retake(n, gap_us=(n + 1) * 2 * SECOND_US, tries=29) for n in range(60)]
+    (fast, *_) = judged([retake(99, gap_us=2 * SECOND_US), *crowd], looks_per_booking=5, policy=StrangerPolicy())
+    assert fast.p == pytest.approx(2 / (30 * 60), rel=0.05)
+
+
+def test_where_many_come_in_one_minute_a_short_gap_is_nothing():
+    """The hospital has told everybody who waits; in the half hour around there were no others."""
+    crowd = [retake(n, gap_us=(n + 1) * 2 * SECOND_US, tries=29) for n in range(60)]
+    told_all = replace(retake(99, gap_us=2 * SECOND_US, tries=40), tries_minute=40)
+    (fast, *_) = judged([told_all, *crowd], looks_per_booking=5, policy=StrangerPolicy())
+    assert fast.p > 0.5
+
+
+def test_where_slots_rest_before_they_are_shown_looks_say_nothing():
+    """Strangers are held against each other then: an hour or more, whoever looks meanwhile, but for one."""
+    crowd = [retake(n, gap_us=(60 + n) * MINUTE_US, tries=29) for n in range(60)]
+    (fast, *_) = judged([retake(99, gap_us=MINUTE_US, tries=29), *crowd], looks_per_booking=5, policy=StrangerPolicy())
+    assert fast.p == pytest.approx(1 / 61)
 
 
 def test_looks_that_explain_nobody_are_not_believed():
@@ -359,3 +380,26 @@ def test_who_was_ready_for_one_slot_is_a_lead_and_no_more_for_the_buyer_may_be_t
     assert max(once.values()) <= 3
     assert max(one.weight for one in said if one.subject.id.startswith("holder")) > 3
     assert not any(one.subject.id.startswith("newcomer") for one in said)
+
+
+def twice_each(count):
+    """So many give back on two days, to somebody else each time, who comes a third of a minute later."""
+    return all_of(
+        handed_over(
+            slot_of(f"dr{8 + n:02}", day, 40 + day),
+            (f"twice{n}", f"twice-p{n}"),
+            (f"took{n}-{day}", f"took-p{n}-{day}"),
+            at_us=SOLD_US + day * DAY_US + n * HOUR_US + 7 * MINUTE_US,
+            gap_us=20 * SECOND_US,
+        )
+        for n in range(count)
+        for day in range(2)
+    )
+
+
+def test_who_gave_back_twice_is_a_lead_where_many_did_and_nothing_where_it_is_one():
+    assert not said_of(twice_each(1))
+    over = tables(events=honest_week().plus(twice_each(6)).events)
+    said = [one for one in suspicions(told(HandOver(), over)) if one.code == "hand_over.gaps"]
+    assert len({one.subject.id for one in said}) >= 4
+    assert {one.weight for one in said} == {HandOver().policy.named}

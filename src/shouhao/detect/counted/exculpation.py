@@ -7,7 +7,7 @@ import pyarrow as pa
 from ibis.expr.types import Table
 
 from shouhao.detect.counted.visits import outcomes
-from shouhao.detect.counting import endpoint_of, is_operation, per_minute, united
+from shouhao.detect.counting import OPERATIONS, endpoint_of, is_operation, per_minute, united
 from shouhao.detect.identifiers import IdentifierKind, in_house, prefix_of
 from shouhao.detect.model import Subject, Tables
 from shouhao.detect.rings.links import links
@@ -61,12 +61,17 @@ def _device_accounts(tables: Tables) -> Table:
 
 
 def _house(events: Table) -> Table:
-    """Devices, addresses and accounts through which the house itself acts, and how much else they do."""
+    """Devices, addresses and accounts through which the house itself acts, and how much else they do.
+
+    Of an account what somebody does with it counts. That staff added a slot for it, or that its patient checked in at
+    the kiosk, says nothing of who holds it.
+    """
     inside = in_house(events)
     at_kiosk = (events.channel == "kiosk").fill_null(False)  # noqa: FBT003 - Ibis
     parts = []
     for kind, column in (("device", "device_id"), ("ip", "ip"), ("account", "account_id")):
-        known = events.filter(events[column].notnull()).select(id=events[column], inside=inside, kiosk=at_kiosk)
+        of = events.filter(events.kind.isin(OPERATIONS)) if kind == "account" else events
+        known = of.filter(of[column].notnull()).select(id=events[column], inside=inside, kiosk=at_kiosk)
         grouped = known.group_by("id").agg(
             n=known.count(),
             inside=known.inside.sum().cast("int64"),

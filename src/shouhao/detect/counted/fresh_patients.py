@@ -6,8 +6,9 @@ counted and not patients, for a parent binds three children in one evening. Whoe
 says nothing: what an account binds within the hour of its making is left out.
 """
 
-from ibis.expr.types import IntegerValue, Table
+from ibis.expr.types import BooleanValue, IntegerValue, Table
 
+from shouhao.detect.counted.sought import sought
 from shouhao.detect.identifiers import in_house
 from shouhao.kernel.clock import DAY_US, HOUR_US, SECOND_US
 
@@ -23,12 +24,47 @@ def rushes(events: Table) -> Table:
     """One row an account that was at releases by its own hand: how often, and on how many days for somebody fresh.
 
     account_id, days (with a release it came to), fresh_days (on which the fresh ones were bound), fresh (patients),
-    first_at_us, last_at_us (of the fresh ones: from the binding to the try; null without any).
+    first_at_us, last_at_us (of the fresh ones: from the binding to the try; null without any), calm_fresh_days,
+    calm_fresh (the same of what it booked that anybody can have).
     """
+    outside = _outside(events)
+    found = _with_fresh(events, outside.filter(_in_a_rush(outside)))
+    calm = _with_fresh(events, _calm(events, outside))
+    calm = calm.select("account_id", calm_fresh_days=calm.fresh_days, calm_fresh=calm.fresh)
+    joined = found.left_join(calm, "account_id")
+    return joined.select(
+        *found.columns,
+        calm_fresh_days=joined.calm_fresh_days.fill_null(0),
+        calm_fresh=joined.calm_fresh.fill_null(0),
+    )
+
+
+def elsewhere(events: Table) -> Table:
+    """Accounts that were at no release and booked what anybody can have: account_id, days, fresh_days, fresh."""
+    outside = _outside(events)
+    rushed = outside.filter(_in_a_rush(outside)).select("account_id").distinct()
+    return _with_fresh(events, _calm(events, outside).anti_join(rushed, "account_id"))
+
+
+def _calm(events: Table, outside: Table) -> Table:
+    """Bookings of sessions that nobody fights over."""
+    booked = outside.filter((outside.kind == "booked") & ~_in_a_rush(outside))
+    hot = sought(events)
+    return booked.anti_join(hot, booked.session_id == hot.session_id)
+
+
+def _outside(events: Table) -> Table:
     outside = events.filter(~in_house(events) & events.account_id.notnull() & events.patient_id.notnull())
-    outside = outside.select("account_id", "patient_id", "kind", "at_us", "released_at_us")
+    return outside.select("account_id", "patient_id", "kind", "at_us", "released_at_us", "session_id")
+
+
+def _in_a_rush(outside: Table) -> BooleanValue:
     after_us = outside.at_us - outside.released_at_us
-    tried = outside.filter(outside.kind.isin(("booked", "refused")) & (after_us >= -EARLY_US) & (after_us <= RUSH_US))
+    there = outside.kind.isin(("booked", "refused")) & (after_us >= -EARLY_US) & (after_us <= RUSH_US)
+    return there.fill_null(False)  # noqa: FBT003 - Ibis
+
+
+def _with_fresh(events: Table, tried: Table) -> Table:
     tried = tried.group_by("account_id", "patient_id", day=_day(tried.at_us)).agg(tried_at_us=tried.at_us.min())
     came = tried.group_by("account_id").agg(days=tried.day.nunique())
     bound = bindings(events)

@@ -51,10 +51,10 @@ class StrangerPolicy:
     snatch_sellers: int = 3  #: who is fast with this many unrelated givers' slots is fast with everybody's
     least_comparable: int = 30  #: gaps; with fewer a chance of 0.03 could not be told
     least_as_short: int = 10  #: of them; below these all strangers say how many are shorter still
-    least_tries: int = 3  #: in half an hour; with fewer a rate is a guess
     least_looks_per_booking: float = 0.5  #: fewer looks than that on record means that looks are not recorded
     model_fails_p: float = 0.01
     model_fails_share: float = 1 / 3  #: of the strangers' own gaps; then looks went unrecorded after all
+    model_idle_share: float = 0.1  #: and as many, where half are expected, beat an even chance, or slots rest first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,8 +193,7 @@ def judged(
     gaps = _Gaps(strangers)
     found = []
     for one in retakes:
-        rate = _rate(one, policy) if by_demand else None
-        one_judged = gaps.judged(one, policy) if rate is None else _by_demand(one, rate)
+        one_judged = _by_demand(one, _rate(one)) if by_demand else gaps.judged(one, policy)
         if one_judged is not None:
             found.append(one_judged)
     return found
@@ -211,11 +210,13 @@ def _strangers(every: Sequence[Retake], chance: Sequence[Retake], policy: Strang
     )
 
 
-def _rate(one: Retake, policy: StrangerPolicy) -> float | None:
-    """How many tried in a microsecond around that moment, at most; None when too few did to know."""
-    if one.tries_half_hour < policy.least_tries:
-        return None
-    return max((one.tries_minute + 1) / MINUTE_US, (one.tries_half_hour + 1) / (30 * MINUTE_US))
+def _rate(one: Retake) -> float:
+    """How many come in a microsecond around that moment, at most.
+
+    In half an hour one more is thought of than was seen: nobody seen means few, not that nothing is known. The minute
+    counts for when many come at once; it is the busiest of three, and so one in it is none.
+    """
+    return max((one.tries_minute - 1) / MINUTE_US, (one.tries_half_hour + 1) / (30 * MINUTE_US))
 
 
 def _by_demand(one: Retake, rate: float) -> Judged:
@@ -226,13 +227,17 @@ def _by_demand(one: Retake, rate: float) -> Judged:
 
 
 def _demand_is_believed(strangers: Sequence[Retake], looks_per_booking: float, policy: StrangerPolicy) -> bool:
-    """Whether looks are recorded and the model fits most strangers: a rate that misses looks accuses everybody."""
+    """Whether looks are recorded and the model fits most strangers.
+
+    A rate that misses looks accuses everybody. Where the hospital lets returned slots rest before it shows them, nobody
+    comes at that rate, and it would excuse everybody.
+    """
     if looks_per_booking < policy.least_looks_per_booking:
         return False
-    rates = [(one, rate) for one in strangers if (rate := _rate(one, policy)) is not None]
-    chances = [_by_demand(one, rate).p for one, rate in rates]
-    failed = sum(p < policy.model_fails_p for p in chances)
-    return len(chances) >= policy.least_comparable and failed <= policy.model_fails_share * len(chances)
+    chances = [_by_demand(one, _rate(one)).p for one in strangers]
+    failed, even = (sum(p < least for p in chances) for least in (policy.model_fails_p, 0.5))
+    fits = failed <= policy.model_fails_share * len(chances) and even >= policy.model_idle_share * len(chances)
+    return len(chances) >= policy.least_comparable and fits
 
 
 class _Gaps:

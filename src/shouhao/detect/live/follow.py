@@ -161,8 +161,8 @@ class Follower:
     def _say(self, pace: Pace, until_us: int, *, corrects: bool) -> None:
         from_us = self._from_us(pace, until_us)
         self._store.show(from_us, until_us)
-        tables = tables_of(self._store.connection)
         fast = pace == "fast"
+        tables = tables_of(self._store.connection, releases=not fast)
         analysis = (
             analyze(tables, (), detectors=FAST, relations=False, counting=self._prepared)
             if fast

@@ -46,12 +46,13 @@ LIMITS: tuple[tuple[str, str], ...] = (
     (
         (
             "与放号时刻比较的理由取决于时钟。两个来源的时钟差已估计并写明，但差值会漂移；差值与所说的间隔相近时不要"
-            "采信。"
+            "采信。导出中没有放号时刻的，取多人同时开始抢号的那一整分钟。"
         ),
         (
             "Reasons that compare with the moment of a release depend on clocks. The difference between sources "
             "was estimated and is stated, but clocks drift: do not rely on an interval that is about as long as "
-            "the difference."
+            "the difference. Where the export does not say when slots were released, it is taken to be the full "
+            "minute in which a crowd began to ask."
         ),
     ),
     (

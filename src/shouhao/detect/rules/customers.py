@@ -2,8 +2,10 @@
 
 Whoever sells in advance must bind the buyer before the release, and the next buyer before the next one. People who are
 at a release are there for themselves or for their family, whom they bound long ago; a newcomer binds a family in an
-evening or two. How often honest people come for somebody fresh is learnt from the data. A legal escort does so too, but
-seldom where slots are fought over; what speaks for one is heard (speaks_for.py). It is one cause, however often.
+evening or two. How often honest people come for somebody fresh is learnt from the data, and how many were looked at is
+paid for, but only of those who came often enough to be named. A village doctor, or a legal escort, binds as many for
+slots that anybody can have, and is left out; what else speaks for one is heard (speaks_for.py). It is one cause only.
+Source: Tarone, A modified Bonferroni method for discrete data (1990).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,10 +13,11 @@ from dataclasses import dataclass
 from math import log2
 from typing import Any, ClassVar
 
+import ibis
 import pyarrow as pa
 from ibis.expr.types import Table
 
-from shouhao.detect.counted.fresh_patients import let_go, rushes
+from shouhao.detect.counted.fresh_patients import elsewhere, let_go, rushes
 from shouhao.detect.discoveries import beyond_chance
 from shouhao.detect.model import Says, Speaks, Subject, Suspicion, Tables, Wanted
 from shouhao.detect.odds import Usual, rarity, weight_of
@@ -26,8 +29,10 @@ _OWASP = "OAT-005 Scalping"
 class Policy:
     """From when on it is no family, and how much it may weigh."""
 
+    calm_fresh_days: int = 2  #: with as many fresh ones for slots that nobody sells, it is a habit and no trade
     fresh_days: int = 2  #: a newcomer, or an aunt who asked, is once
     least_people: int = 100  #: who were at releases on one day, to know what is usual
+    keener: float = 2.0  #: times as often as for slots that anybody can have somebody fresh is helped to a sought one
     spread: float = 0.05  #: people differ: some have large families, some a neighbour who asks
     honest: float = 0.15  #: of all who are named, at most this share is honest by chance: it is a lead, no more
     most: float = 6.0  #: 400 to 1
@@ -43,7 +48,7 @@ class Customers:
     """Somebody new for each release: see the file."""
 
     code: ClassVar[str] = "customers"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     needs: ClassVar[frozenset[str]] = frozenset(
         {"events.kind", "events.account_id", "events.patient_id", "events.released_at_us"}
     )
@@ -53,8 +58,11 @@ class Customers:
 
     def count(self, tables: Tables) -> Mapping[str, Table]:
         """How many accounts came how often for whom, and those who came for several fresh ones."""
-        every = rushes(tables.events)
+        every, calm = rushes(tables.events), elsewhere(tables.events)
+        habit = (every.calm_fresh_days >= self.policy.calm_fresh_days) & (every.calm_fresh >= every.fresh)
+        every = every.filter(~habit)
         return {
+            "calm": calm.filter(calm.days == 1).group_by("fresh_days").agg(accounts=ibis._.count()),
             "sizes": every.group_by("days", "fresh_days").agg(accounts=every.count()),
             "found": every.filter(every.fresh_days >= self.policy.fresh_days),
             "let_go": let_go(tables.events),
@@ -64,12 +72,13 @@ class Customers:
         """Suspicions, by account."""
         policy = self.policy
         sizes = counted["sizes"].to_pylist()
-        rate = _usual(sizes, policy)
+        rate = _usual(sizes, counted["calm"].to_pylist(), policy)
         if rate is None:
             return
         cells = {(_days(row), row["fresh_days"]) for row in sizes}
         tails = {(days, fresh): rate.tail(n=days, k=fresh) for days, fresh in sorted(cells)}
-        every = (tails[(_days(row), row["fresh_days"])] for row in sizes for _ in range(row["accounts"]))
+        asked = [row for row in sizes if _days(row) >= policy.fresh_days]  # who came once can never be named (Tarone)
+        every = (tails[(_days(row), row["fresh_days"])] for row in asked for _ in range(row["accounts"]))
         limit = beyond_chance(every, rate=policy.honest)
         for row in sorted(counted["found"].to_pylist(), key=lambda one: one["account_id"]):
             p = tails[(_days(row), row["fresh_days"])]
@@ -120,14 +129,22 @@ def _let_go(table: pa.Table, *, people: int, policy: Policy) -> Iterator[Suspici
         )
 
 
-def _usual(sizes: Iterable[Mapping[str, Any]], policy: Policy) -> Usual | None:
-    """How often people who came on one day alone came for somebody fresh; None when too few are known."""
-    once = [(row["fresh_days"], row["accounts"]) for row in sizes if _days(row) == 1]
-    people = sum(accounts for _, accounts in once)
-    if people < policy.least_people:
+def _usual(sizes: Iterable[Mapping[str, Any]], calm: Iterable[Mapping[str, Any]], policy: Policy) -> Usual | None:
+    """How often people come to a release for somebody fresh; None when too few are known.
+
+    Those who came on one day alone are asked, and those who were at none. Sellers are among the first, the more so
+    where only what was won is on record; none are among the others, who sell nothing that everybody can have.
+    """
+    rates = []
+    for of, times in (([row for row in sizes if _days(row) == 1], 1.0), (list(calm), policy.keener)):
+        people = sum(row["accounts"] for row in of)
+        if people >= policy.least_people:
+            fresh = sum(row["accounts"] for row in of if row["fresh_days"])
+            rates.append((times * (fresh + 0.5) / (people + 1), people))
+    if not rates:
         return None
-    fresh = sum(accounts for fresh_days, accounts in once if fresh_days)
-    return Usual(mean=(fresh + 0.5) / (people + 1), spread=policy.spread, people=people)
+    mean, people = min(rates)
+    return Usual(mean=min(0.5, mean), spread=policy.spread, people=people)
 
 
 def _days(row: Mapping[str, Any]) -> int:

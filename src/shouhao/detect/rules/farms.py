@@ -15,6 +15,7 @@ import ibis
 import pyarrow as pa
 from ibis.expr.types import Table
 
+from shouhao.detect.counted.sought import sought
 from shouhao.detect.identifiers import in_house
 from shouhao.detect.model import Says, Speaks, Subject, SubjectKind, Suspicion, Tables, Wanted
 from shouhao.detect.odds import rarity
@@ -68,7 +69,7 @@ class Farms:
     """More accounts than people: see the file."""
 
     code: ClassVar[str] = "farms"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     needs: ClassVar[frozenset[str]] = frozenset({"events.account_id"})
 
     def __init__(self, policy: Policy | None = None) -> None:
@@ -82,7 +83,7 @@ class Farms:
                 groups, members, sizes = _shared(tables, shared)
                 counted |= {f"{shared.kind}_groups": groups, f"{shared.kind}_members": members}
                 counted[f"{shared.kind}_sizes"] = sizes
-        days = _passing_days(tables.events, self.policy)
+        days = _passing_days(tables, self.policy)
         counted["passing"] = days.filter(days.days >= self.policy.passing_days)
         counted["passing_sizes"] = days.group_by("days").agg(accounts=days.count())
         booked = tables.events.filter(tables.events.kind == "booked")
@@ -117,12 +118,19 @@ def _sizes(groups: Table) -> Table:
     return groups.group_by("accounts").agg(groups=groups.count())
 
 
-def _passing_days(events: Table, policy: Policy) -> Table:
-    """On how many days each account bound a patient and booked for them within the day: account_id, days, patients."""
+def _passing_days(tables: Tables, policy: Policy) -> Table:
+    """On how many days each account bound a patient and booked for them within the day: account_id, days, patients.
+
+    Where releases are known, only what is sought counts: village doctors and companions bind somebody every day, too,
+    and book what anybody can have.
+    """
+    events = tables.events
     outside = events.filter(~in_house(events) & events.account_id.notnull() & events.patient_id.notnull())
     bound = outside.filter(outside.kind == "patient_bound")
     bound = bound.select("account_id", "patient_id", bound_at_us=bound.at_us)
     booked = outside.filter(outside.kind == "booked")
+    if "events.released_at_us" in tables.has:
+        booked = booked.semi_join(sought(events), "session_id")
     booked = booked.select("account_id", "patient_id", booked_at_us=booked.at_us)
     met = bound.join(booked, ["account_id", "patient_id"])
     within = met.booked_at_us - met.bound_at_us

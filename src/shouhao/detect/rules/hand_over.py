@@ -24,6 +24,7 @@ from shouhao.detect.counted.partners import circles, prepared_hand_overs
 from shouhao.detect.counted.preparations import known_before, prepared, ready
 from shouhao.detect.counted.retakes import Judged, Retake, StrangerPolicy, judged, retakes_of, snatchers, suspicion
 from shouhao.detect.counted.returned_slots import looks, relations, retakes, retook
+from shouhao.detect.discoveries import beyond_chance
 from shouhao.detect.model import Says, Speaks, Subject, Suspicion, Tables
 from shouhao.detect.odds import binomial_tail, together, usual, weight_of
 from shouhao.detect.spans import span
@@ -50,6 +51,10 @@ class Policy:
     strangers: StrangerPolicy = field(default_factory=StrangerPolicy)
     least_p: float = 0.0035  #: of one gap: a friend agrees on one slot, so that a single one is never said
     least_weight: float = 3.0  #: twenty to one; less happens to honest people every day, and rings pool it
+    honest: float = 0.15  #: of all who are named for two quick ones or more, at most this share is so by chance
+    named_p: float = 0.05  #: and nobody for what happens to one giver in twenty
+    named: float = 3.0  #: a lead, no more
+    trade: int = 3  #: givers; fewer are friends who agreed twice
     most: float = 6.0  #: 400 to 1: whatever the figures, the data may be wrong in a way nobody thought of
     least_people: int = 30  #: to know what is usual
     pair_times: int = 3  #: a couple that swaps does it once, perhaps twice
@@ -61,7 +66,7 @@ class HandOver:
     """One returns, the other takes: see the file."""
 
     code: ClassVar[str] = "hand_over"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     needs: ClassVar[frozenset[str]] = frozenset({"events.kind", "events.slot_id"})
 
     def __init__(self, policy: Policy | None = None) -> None:
@@ -121,11 +126,19 @@ class HandOver:
 def _gaps(by_seller: Mapping[Subject, list[Judged]], policy: Policy) -> Iterator[Suspicion]:
     """Whose returned slots go too fast, whoever takes them; each of its gaps counts, the long ones for it.
 
+    Where many give back like that it is a trade, and whoever did so twice is worth a look though it proves little.
+
     Args:
         by_seller: of an account, or of a ring with all its members' slots.
     """
+    p = {seller: together(max(policy.least_p, one.p) for one in known) for seller, known in by_seller.items()}
+    several = {seller for seller, known in by_seller.items() if len(known) > 1 and seller.kind == "account"}
+    limit = min(policy.named_p, beyond_chance((p[seller] for seller in several), rate=policy.honest))
+    alike = {seller for seller in several if p[seller] <= limit}
     for seller, known in _in_order(by_seller):
-        weight = weight_of(together(max(policy.least_p, one.p) for one in known), most=policy.most)
+        weight = weight_of(p[seller], most=policy.most)
+        if seller in alike and len(alike) >= policy.trade:
+            weight = max(weight, policy.named)
         if weight < policy.least_weight:
             continue
         quick = sum(one.retake.gap_us <= one.quick_gap_us for one in known)
