@@ -133,7 +133,7 @@ def test_a_level_a_kind_and_a_reason_choose_what_is_listed_and_the_way_back_reme
 
 def test_the_terms_add_up_to_the_score_and_what_speaks_for_the_person_stands_beside(security):
     with_favour = security.page.locator(".finding-row", has=security.page.locator(".f-for:not(.none)")).first
-    listed(security)
+    listed(security, "?kind=account&level=lead")  # beyond the first page of all
     with_favour.click()
     security.page.wait_for_selector(".fall")
     security.look("in-its-favour")
