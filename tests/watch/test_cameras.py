@@ -51,6 +51,13 @@ NOW_US = 1_772_413_200_000_000
 VAULT = Vault(b"v" * 32)
 
 
+def due_to_be_missed(db):
+    """A camera that was heard once; when it will have been silent for too long."""
+    go_live(db, "CAM1", now_us=NOW_US)
+    heard(db, "register", at_us=NOW_US)
+    return NOW_US + 271 * SECOND_US
+
+
 def way(a, b, shortest=10.0, usual=15.0):
     return Way(from_id=a, to_id=b, shortest_s=shortest, usual_s=usual)
 
@@ -217,9 +224,7 @@ def test_of_two_photographs_of_a_sign_at_once_the_newer_stays(postgresql_db):
 
 
 def test_a_camera_that_is_heard_as_it_is_missed_is_not_called_silent(postgresql_db):
-    db, late_us = postgresql_db, NOW_US + 271 * SECOND_US
-    go_live(db, "CAM1", now_us=NOW_US)
-    heard(db, "register", at_us=NOW_US)
+    db, late_us = postgresql_db, due_to_be_missed(postgresql_db)
     meanwhile(
         db,
         lambda connection: note_heard(connection, "CAM1", at_us=late_us, what="keepalive"),
@@ -229,9 +234,7 @@ def test_a_camera_that_is_heard_as_it_is_missed_is_not_called_silent(postgresql_
 
 
 def test_a_camera_that_is_called_silent_as_it_is_heard_is_told_to_be_back(postgresql_db):
-    db, late_us = postgresql_db, NOW_US + 271 * SECOND_US
-    go_live(db, "CAM1", now_us=NOW_US)
-    heard(db, "register", at_us=NOW_US)
+    db, late_us = postgresql_db, due_to_be_missed(postgresql_db)
     meanwhile(
         db,
         lambda connection: note_offline(connection, now_us=late_us),

@@ -96,7 +96,7 @@ def _come_to_nothing(desk: WatchDesk, ask: asks.Ask, became: asks.Became, *, now
         if current.became is not None:
             return
         asks.close_ask(connection, ask.approval_id, became, now_us=now_us)
-        if ask.act == "list" and store.lock_entry(connection, ask.subject).state == "proposed":
+        if ask.act == "list" and store.entry_of(connection, ask.subject, lock=True).state == "proposed":
             store.move(connection, ask.subject, "withdraw", now_us=now_us, staff_id=None, ended_why="not_approved")
         elif ask.act == "import":
             watchlist_exchange.import_refused(connection, ask.subject, now_us=now_us)

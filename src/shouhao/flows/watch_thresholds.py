@@ -219,7 +219,7 @@ def list_change_approved(
         InvalidInput: the list was changed after this was asked.
     """
     payload = approval.payload
-    if list_store.lock_list(connection, list_id).version != payload["version"]:
+    if list_store.find_list(connection, list_id, lock=True).version != payload["version"]:
         raise InvalidInput("approval_id", zh="名单在申请后已变更", en="the list was changed since this was asked")
     terms = list_store.ListTerms(**payload["terms"])
     return list_store.change_list(connection, list_id, terms, now_us=now_us, staff_id=approval.asked_by)

@@ -231,7 +231,7 @@ def enrol_entry(desk: WatchDesk, entry_id: str, *, now_us: int) -> int:
             if faces.find_photo(connection, "watchlist", photo.id) is not None:  # before the only other copy goes
                 store.photo_enrolled(connection, photo.id, now_us=now_us)
     with desk.db.write() as connection:
-        after = store.lock_entry(connection, entry_id)
+        after = store.entry_of(connection, entry_id, lock=True)
         if after.state == "suspended":
             faces.restrict(connection, "watchlist", entry_id, now_us=now_us, restricted=True)
     if after.over:

@@ -62,7 +62,7 @@ def appeal(
         WrongState: the entry is not listed.
     """
     said = checked_text(text, "text", REASON_MOST)
-    if store.lock_entry(connection, entry_id).appeal == "open":
+    if store.entry_of(connection, entry_id, lock=True).appeal == "open":
         raise AppealOpen("entry_id")
     sealed = _sealed_reason(desk, entry_id, said)
     after = store.move(
@@ -88,7 +88,7 @@ def uphold_appeal(
         NoAppeal: there is none open.
     """
     said = checked_text(reason, "reason", REASON_MOST)
-    if store.lock_entry(connection, entry_id).appeal != "open":
+    if store.entry_of(connection, entry_id, lock=True).appeal != "open":
         raise NoAppeal("entry_id")
     return store.move(
         connection,
@@ -130,7 +130,7 @@ def review(
         WrongState: it is not listed.
     """
     said = checked_text(reason, "reason", REASON_MOST)
-    entry = store.lock_entry(connection, entry_id)
+    entry = store.entry_of(connection, entry_id, lock=True)
     if entry.state not in {"approved", "suspended"}:
         raise WrongState("entry_id", state=entry.state)
     next_us, _ = term_us(now_us=now_us, days=desk.settings.review_days, review_days=desk.settings.review_days)
@@ -156,7 +156,7 @@ def ask_renewal(
         InvalidInput: longer than anybody may be listed.
     """
     term_us(now_us=now_us, days=days)
-    entry = store.lock_entry(connection, entry_id)
+    entry = store.entry_of(connection, entry_id, lock=True)
     if entry.state != "approved":
         raise WrongState("entry_id", state=entry.state)
     return _ask_about_entry(
@@ -170,7 +170,7 @@ def ask_resumption(connection: Connection, entry_id: str, *, reason: str, operat
     Raises:
         NoAppeal: there is none open.
     """
-    if store.lock_entry(connection, entry_id).appeal != "open":
+    if store.entry_of(connection, entry_id, lock=True).appeal != "open":
         raise NoAppeal("entry_id")
     return _ask_about_entry(connection, "resume", entry_id, {}, reason=reason, operator=operator, now_us=now_us)
 
@@ -181,7 +181,7 @@ def ask_erasure(connection: Connection, entry_id: str, *, reason: str, operator:
     Raises:
         WrongState: it is erased.
     """
-    entry = store.lock_entry(connection, entry_id)
+    entry = store.entry_of(connection, entry_id, lock=True)
     if entry.state == "erased":
         raise WrongState("entry_id", state=entry.state)
     return _ask_about_entry(connection, "erase", entry_id, {}, reason=reason, operator=operator, now_us=now_us)
@@ -196,7 +196,7 @@ def renew_approved(
         SwitchOff, WrongState: it cannot stand now.
     """
     require_on(connection, "watchlist", now_us=now_us)
-    entry = store.lock_entry(connection, entry_id)
+    entry = store.entry_of(connection, entry_id, lock=True)
     if entry.state != "approved":
         raise WrongState("entry_id", state=entry.state)
     review_at_us, expires_at_us = term_us(
@@ -241,7 +241,7 @@ def expire_due(desk: WatchDesk, *, now_us: int, limit: int = _AT_ONCE) -> int:
     if entry_ids:
         with desk.db.write() as connection:
             for entry_id in entry_ids:
-                if store.lock_entry(connection, entry_id).expires_at_us > now_us:
+                if store.entry_of(connection, entry_id, lock=True).expires_at_us > now_us:
                     continue  # it was just given a longer term
                 with suppress(WrongState):  # another worker was first
                     store.move(connection, entry_id, "expire", now_us=now_us, staff_id=None)

@@ -108,7 +108,7 @@ def _list_one(
     expires_at_us = min(ours_us, given.expires_at_us)
     with desk.db.write() as connection:
         accepted = store.take_turn(connection, stored.id) == "accepted"
-        appealed = replaces is not None and entry_store.lock_entry(connection, replaces).state == "suspended"
+        appealed = replaces is not None and entry_store.entry_of(connection, replaces, lock=True).state == "suspended"
         if not accepted or appealed or given.id in entry_store.came_with(connection, stored.id):
             desk.setup.keys.erase(entry_id)
             return  # superseded or appealed against meanwhile, or another worker was first

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from shouhao.detect.inputs.log_times import AHEAD_US
-from shouhao.detect.inputs.problems import KEPT, Problems
+from shouhao.detect.inputs.problems import KEPT, Problems, stands_for
 from shouhao.detect.inputs.sql import DATE_ALONE, EXCEL_SERIAL, is_missing, lacks_zone, literal
 from shouhao.kernel.events import Event
 
@@ -19,6 +19,8 @@ SHARED = (*IDS, "ip", "user_agent", "face_hash", "frame_hash")  #: texts by whic
 READ, AGAIN = "shouhao_events_read", "shouhao_events_again"
 NUMBERED = ("released_at", "latency_ms")  #: texts of which numbers are made; without one a row is read all the same
 _ONCE = ("booked", "cancelled", "paid", "refunded", "expired", "accepted", "checked_in", "no_show")  #: of one slot
+#: All that a row says, as one text.
+_SAID = f"concat_ws(chr(31), {', '.join(f'coalesce(CAST({column} AS VARCHAR), chr(1))' for column in Event._fields)})"
 
 
 def number_of(connection: "DuckDBPyConnection", table: str) -> int:
@@ -91,8 +93,8 @@ def _tell_where(
         ORDER BY number, row_number LIMIT {KEPT}"""
     ).fetchall()
     for n, (number, line, byte, seen, total) in enumerate(found):
-        over = total - KEPT + 1 if n == KEPT - 1 else 1
-        problems.add(rule, names[number], line=line, byte=byte, count=over, column=column, value=seen, at=seen)
+        count = stands_for(n, total)
+        problems.add(rule, names[number], line=line, byte=byte, count=count, column=column, value=seen, at=seen)
 
 
 def name_the_nameless(connection: "DuckDBPyConnection", problems: Problems, names: Mapping[int, str]) -> None:
@@ -101,12 +103,11 @@ def name_the_nameless(connection: "DuckDBPyConnection", problems: Problems, name
     Two rows of one file that say the same are two events, unless nobody could do twice at once what they tell.
     """
     once = f"slot_id IS NOT NULL AND kind IN ({', '.join(literal(kind) for kind in _ONCE)})"
-    text = ", ".join(f"coalesce(CAST({column} AS VARCHAR), chr(1))" for column in Event._fields)
     named = connection.execute(
         f"""UPDATE {READ} SET event_id = named.event_id FROM (
             SELECT number, row_number, 'row-' || said || '-' || CASE WHEN {once} THEN 1
                 ELSE row_number() OVER (PARTITION BY number, said ORDER BY row_number) END AS event_id
-            FROM (SELECT *, md5(concat_ws(chr(31), {text})) AS said FROM {READ} WHERE event_id IS NULL)
+            FROM (SELECT *, md5({_SAID}) AS said FROM {READ} WHERE event_id IS NULL)
         ) named
         WHERE named.number = {READ}.number AND named.row_number = {READ}.row_number"""
     ).fetchone()
@@ -122,11 +123,10 @@ def name_the_nameless(connection: "DuckDBPyConnection", problems: Problems, name
 
 def tell_duplicates(connection: "DuckDBPyConnection", problems: Problems, names: Mapping[int, str]) -> int:
     """Report events that stand there again; how many."""
-    text = ", ".join(f"coalesce(CAST({column} AS VARCHAR), chr(1))" for column in Event._fields)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE {AGAIN} AS
         SELECT number, row_number, byte_start, event_id, said IS DISTINCT FROM first_said AS differs FROM (
-            SELECT *, concat_ws(chr(31), {text}) AS said, first_value(said) OVER ids AS first_said,
+            SELECT *, {_SAID} AS said, first_value(said) OVER ids AS first_said,
                 row_number() OVER ids AS nth
             FROM {READ} WHERE event_id IN (
                 SELECT event_id FROM {READ} WHERE at_us IS NOT NULL AND kind IS NOT NULL
@@ -141,6 +141,6 @@ def tell_duplicates(connection: "DuckDBPyConnection", problems: Problems, names:
             WHERE {test} ORDER BY number, row_number LIMIT {KEPT}"""
         ).fetchall()
         for n, (number, line, byte, event_id, total) in enumerate(found):
-            over = total - KEPT + 1 if n == KEPT - 1 else 1
-            problems.add(rule, names[number], line=line, byte=byte, count=over, event_id=event_id)
+            count = stands_for(n, total)
+            problems.add(rule, names[number], line=line, byte=byte, count=count, event_id=event_id)
     return number_of(connection, AGAIN)

@@ -15,7 +15,7 @@ from shouhao.detect.inputs.event_csv import CsvRecords, read_csv
 from shouhao.detect.inputs.files import LINE_LIMIT_BYTES, InputFile
 from shouhao.detect.inputs.lines import cut, ranges
 from shouhao.detect.inputs.mapping import Names
-from shouhao.detect.inputs.problems import KEPT, Problems
+from shouhao.detect.inputs.problems import KEPT, Problems, stands_for
 from shouhao.detect.inputs.sql import json_pointer, literal, name
 from shouhao.kernel.errors import InvalidInput
 from shouhao.kernel.events import EXPORT_COLUMNS
@@ -225,5 +225,4 @@ def _text_of(cell: str, kind: pa.DataType) -> str:
 def tell_all(problems: Problems, rule: str, file: str, places: Sequence[tuple[Any, ...]], **data: str) -> None:
     """Many rows with one rule, each with line and byte first; beyond the first thousand they are counted alone."""
     for n, (line, byte, *_) in enumerate(places[:KEPT]):
-        over = len(places) - KEPT + 1 if n == KEPT - 1 else 1
-        problems.add(rule, file, line=line, byte=byte, count=over, **data)
+        problems.add(rule, file, line=line, byte=byte, count=stands_for(n, len(places)), **data)

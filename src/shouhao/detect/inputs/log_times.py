@@ -17,7 +17,7 @@ from shouhao.detect.inputs.cut_reading import CutWay, read_cut
 from shouhao.detect.inputs.files import InputFile, forget
 from shouhao.detect.inputs.hit_reading import HitReading
 from shouhao.detect.inputs.lines import Bools, Int32s, Int64s, Lines, cut, ranges
-from shouhao.detect.inputs.problems import KEPT, Problems
+from shouhao.detect.inputs.problems import KEPT, Problems, stands_for
 from shouhao.detect.inputs.sql import EARLIEST_US, LATEST_US
 from shouhao.kernel.clock import MINUTE_US, SECOND_US, iso
 
@@ -185,5 +185,5 @@ def _add_all(
     """Many lines with one rule; beyond the first thousand they are counted alone."""
     for n in range(min(len(starts), KEPT)):
         told = {key: values[n] for key, values in data.items()}
-        over = len(starts) - KEPT + 1 if n == KEPT - 1 else 1
-        problems.add(rule, file.name, line=int(numbers[n]), byte=int(starts[n]), count=over, **told)
+        count = stands_for(n, len(starts))
+        problems.add(rule, file.name, line=int(numbers[n]), byte=int(starts[n]), count=count, **told)

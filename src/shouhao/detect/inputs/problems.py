@@ -150,6 +150,11 @@ RULES: Mapping[str, Rule] = {
 }
 
 
+def stands_for(n: int, total: int) -> int:
+    """How many problems the kept one of this number, from 0, tells of: the last that is kept, of all behind it too."""
+    return total - KEPT + 1 if n == KEPT - 1 else 1
+
+
 class Problems:
     """Collects problems; what it gives depends on what was added, not on the order."""
 

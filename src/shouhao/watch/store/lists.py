@@ -93,26 +93,16 @@ def shadow_band(connection: Connection, list_id: str) -> float:
     return find_list(connection, list_id).terms.shadow_band_cos
 
 
-def find_list(connection: Connection, list_id: str) -> WatchList:
+def find_list(connection: Connection, list_id: str, *, lock: bool = False) -> WatchList:
     """A list.
 
+    Args:
+        lock: nobody else changes its terms until the unit of work ends.
     Raises:
         NotFound: there is no such list.
     """
-    row = connection.execute(select(lists).where(lists.c.id == list_id)).mappings().one_or_none()
-    if row is None:
-        raise NotFound("watch list", "list_id")
-    return _list(row)
-
-
-def lock_list(connection: Connection, list_id: str) -> WatchList:
-    """A list whose terms nobody else changes until the unit of work ends.
-
-    Raises:
-        NotFound: there is no such list.
-    """
-    query = select(lists).where(lists.c.id == list_id).with_for_update(key_share=True)
-    row = connection.execute(query).mappings().one_or_none()
+    query = select(lists).where(lists.c.id == list_id)
+    row = connection.execute(query.with_for_update(key_share=True) if lock else query).mappings().one_or_none()
     if row is None:
         raise NotFound("watch list", "list_id")
     return _list(row)
@@ -160,7 +150,7 @@ def change_list(
     Raises:
         NotFound: there is no such list.
     """
-    before = lock_list(connection, list_id)
+    before = find_list(connection, list_id, lock=True)
     version = before.version + 1
     values = {**asdict(terms), "version": version, "changed_at_us": now_us}
     connection.execute(update(lists).where(lists.c.id == list_id).values(**values))

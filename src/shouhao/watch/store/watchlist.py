@@ -125,35 +125,29 @@ def is_live(connection: Connection, entry_id: str, *, now_us: int) -> bool:
     return connection.scalar(query) is not None
 
 
-def find_entry(connection: Connection, entry_id: str) -> Entry | None:
-    """An entry, without what names the person."""
-    row = connection.execute(select(entries).where(entries.c.id == entry_id)).mappings().one_or_none()
+def find_entry(connection: Connection, entry_id: str, *, lock: bool = False) -> Entry | None:
+    """An entry, without what names the person.
+
+    Args:
+        lock: nobody else changes it until the unit of work ends.
+    """
+    query = select(entries).where(entries.c.id == entry_id)
+    row = connection.execute(query.with_for_update() if lock else query).mappings().one_or_none()
     return None if row is None else _entry(row)
 
 
-def entry_of(connection: Connection, entry_id: str) -> Entry:
+def entry_of(connection: Connection, entry_id: str, *, lock: bool = False) -> Entry:
     """An entry.
 
+    Args:
+        lock: as `find_entry` takes it.
     Raises:
         NotFound: there is none.
     """
-    found = find_entry(connection, entry_id)
+    found = find_entry(connection, entry_id, lock=lock)
     if found is None:
         raise NotFound("watch entry", "entry_id")
     return found
-
-
-def lock_entry(connection: Connection, entry_id: str) -> Entry:
-    """An entry that nobody else changes until the unit of work ends.
-
-    Raises:
-        NotFound: there is none.
-    """
-    query = select(entries).where(entries.c.id == entry_id).with_for_update()
-    row = connection.execute(query).mappings().one_or_none()
-    if row is None:
-        raise NotFound("watch entry", "entry_id")
-    return _entry(row)
 
 
 def shown(connection: Connection, entry_id: str) -> Shown | None:
@@ -234,7 +228,7 @@ def move(
         NotFound: there is none.
         WrongState: its state does not suffer this act.
     """
-    before = lock_entry(connection, entry_id)
+    before = entry_of(connection, entry_id, lock=True)
     state = moved(before.state, act)
     if act in {"expire", "withdraw", "erase"} and not before.over:
         values = {"ended_at_us": now_us, "ended_why": act, **values}
@@ -259,7 +253,7 @@ def change(
     Raises:
         NotFound: there is none.
     """
-    lock_entry(connection, entry_id)
+    entry_of(connection, entry_id, lock=True)
     connection.execute(update(entries).where(entries.c.id == entry_id).values(**values))
     after = entry_of(connection, entry_id)
     note_step(connection, after, what, now_us=now_us, staff_id=staff_id, sealed_reason=sealed_reason)
